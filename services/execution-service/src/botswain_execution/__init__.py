@@ -1,0 +1,1 @@
+"""botswain_execution."""

@@ -1,0 +1,99 @@
+"""Structured logs: one JSON object a line on stderr, or coloured lines for people.
+
+Every line carries `service`, and within a request or an event whatever `bound()` holds (`correlation_id`) and the current
+trace (`trace_id`, `span_id`). Lines of libraries that use stdlib logging come out in the same form.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import structlog
+from structlog.types import EventDict, Processor
+
+from botswain_services import tracing
+
+get_logger = structlog.stdlib.get_logger
+_NOISY = {
+    "httpx": logging.WARNING,
+    "httpcore": logging.WARNING,
+    "uvicorn.access": logging.WARNING,
+    "grpc": logging.WARNING,
+}
+
+
+@contextmanager
+def bound(**values: Any) -> Iterator[None]:
+    """Put `values` on every log line of this task, and of tasks started in it, while the block runs."""
+    with structlog.contextvars.bound_contextvars(**values):
+        yield
+
+
+def _add_trace(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    ids = tracing.current_ids()
+    if ids is not None:
+        event.setdefault("trace_id", ids[0])
+        event.setdefault("span_id", ids[1])
+    return event
+
+
+def _drop_colour_copy(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    event.pop("color_message", None)
+    return event
+
+
+class _AddService:
+    def __init__(self, service: str) -> None:
+        self._service = service
+
+    def __call__(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        event["service"] = self._service
+        return event
+
+
+def configure_logging(service: str, *, level: str = "INFO", log_format: Literal["json", "console"] = "json") -> None:
+    """Send this process's logs to stderr. Call once, before anything logs.
+
+    Args:
+        service: the name that every line carries.
+        level: least level that is logged.
+        log_format: `json`, or `console` for people.
+    """
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        _drop_colour_copy,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        _add_trace,
+        _AddService(service),
+    ]
+    final: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    if log_format == "json":
+        final += [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    else:
+        final.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=final))
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    for name, least in _NOISY.items():
+        logging.getLogger(name).setLevel(max(least, root.level))
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )

@@ -1,0 +1,75 @@
+"""Settings from environment variables: one class a service, validated once, at start.
+
+A field's name in upper case is its variable. Secrets are `SecretStr`, so that neither a log nor an error shows them.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from botswain_services.errors import SettingsError
+
+DEVELOPMENT_SECRET = "dev-secret-change-me"  # noqa: S105 - the documented default, refused outside development
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+
+
+class ServiceSettings(BaseSettings):
+    """What every service of the platform reads."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+
+    botswain_env: Literal["development", "production"] = Field(
+        default="production", description="`development` allows the default SERVICE_AUTH_SECRET."
+    )
+    service_auth_secret: SecretStr = Field(
+        default=SecretStr(DEVELOPMENT_SECRET), description="Secret shared by the platform's services; signs their JWTs."
+    )
+    log_level: LogLevel = Field(default="INFO", description="Least level that is logged.")
+    log_format: Literal["json", "console"] = Field(default="json", description="`json`: one object a line.")
+    otel_exporter_otlp_endpoint: str | None = Field(
+        default=None,
+        description="Where spans go (OTLP over gRPC); none: spans are made, for their ids, and not exported.",
+    )
+    shutdown_grace_seconds: float = Field(
+        default=25.0, gt=0, le=3600, description="Longest time to finish what is under way after SIGTERM, in seconds."
+    )
+    grpc_reflection: bool = Field(default=False, description="Serve gRPC reflection.")
+
+    @model_validator(mode="after")
+    def _refuse_default_secret_in_production(self) -> Self:
+        secret = self.service_auth_secret.get_secret_value()
+        if self.botswain_env != "development" and secret == DEVELOPMENT_SECRET:
+            raise ValueError(
+                "SERVICE_AUTH_SECRET still has its development default. Set it to a random value, the same for all "
+                "services of a bot, or set BOTSWAIN_ENV=development."
+            )
+        return self
+
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def load_settings(settings_class: type[S]) -> S:
+    """Read `settings_class` from the environment.
+
+    Raises:
+        SettingsError: names every variable that is missing or wrong, a line each. Values are not repeated: one may be a secret.
+    """
+    try:
+        return settings_class()
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors(include_url=False, include_input=False):
+            variable = "_".join(str(part) for part in problem["loc"]).upper()
+            if problem["type"] == "missing":
+                field = settings_class.model_fields.get(str(problem["loc"][0]))
+                about = f": {field.description}" if field and field.description else ""
+                lines.append(f"{variable} is required{about}")
+            else:
+                message = problem["msg"].removeprefix("Value error, ")
+                lines.append(f"{variable}: {message}" if variable else message)
+        raise SettingsError("\n".join(lines)) from None
