@@ -7,18 +7,51 @@ BIN := .venv/bin
 STAMP := .venv/.ready
 DISTRIBUTIONS := proto services/framework services/discord-service services/orchestrator-service services/execution-service \
 	services/discord-simulator services/cli operator
+ARGS ?=
 
 .PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
 
 .PHONY: setup
-setup: $(STAMP) ## Make .venv with the locked versions
+setup: $(STAMP) ## Make .venv with the locked versions (every other target does this first)
 
 $(STAMP): requirements/dev.lock $(DISTRIBUTIONS:%=%/pyproject.toml) tools/setup
 	@PYTHON=$(PYTHON) tools/setup $(DISTRIBUTIONS)
 	@touch $@
 
+.PHONY: dev
+dev: $(STAMP) ## Run the whole platform here: simulator (or Discord, with DISCORD_BOT_TOKEN), page, bot; ARGS go to `botswain dev`
+	@exec $(BIN)/botswain dev $(ARGS)
+
+.PHONY: test
+test: lint ## Lint, then every test but the long ones; ARGS go to pytest
+	@$(BIN)/pytest -n 2 --dist loadgroup -m "not slow" $(ARGS)
+
+.PHONY: test-all
+test-all: lint ## Lint, then every test
+	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+
+.PHONY: check-main-job
+check-main-job: $(STAMP) ## Headless: 201 messages through the whole platform, each answered once and in order; a JSON line last
+	@$(BIN)/python tests/checks/main_job.py $(ARGS)
+
+.PHONY: lint
+lint: $(STAMP) ## All static checks
+	@tools/lint
+
+.PHONY: format
+format: $(STAMP) ## Format the code and mend what ruff can
+	@$(BIN)/ruff check --quiet --fix . && $(BIN)/ruff format --quiet .
+
+.PHONY: proto
+proto: $(STAMP) ## Generate botswain_proto from proto/botswain
+	@tools/proto
+
 .PHONY: lock
-lock: $(STAMP) ## Resolve the dependencies anew into requirements/dev.lock
-	@tools/lock
+lock: $(STAMP) ## Resolve the dependencies anew into requirements/dev.lock; ARGS go to `uv pip compile`
+	@tools/lock $(ARGS)
+
+.PHONY: clean
+clean: ## Remove .venv, caches and what `botswain dev` stored here
+	@rm -rf .venv .botswain .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
