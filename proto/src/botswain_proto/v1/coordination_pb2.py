@@ -28,7 +28,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x62otswain/v1/coordination.proto\x12\x0b\x62otswain.v1\x1a\x17\x62otswain/v1/event.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcc\x01\n\x0bShardCursor\x12(\n\x05shard\x18\x01 \x01(\x0b\x32\x19.botswain.v1.DiscordShard\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x1a\n\x12resume_gateway_url\x18\x03 \x01(\t\x12\x0b\n\x03seq\x18\x04 \x01(\x03\x12.\n\nupdated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x05state\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\"Y\n\nClaimStart\x12\x0e\n\x06\x62ot_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63laimant_id\x18\x02 \x01(\t\x12\x11\n\tshard_ids\x18\x03 \x03(\x05\x12\x13\n\x0bshard_count\x18\x04 \x01(\x05\"\x0c\n\nClaimRenew\"\x0e\n\x0c\x43laimRelease\"\x98\x01\n\x0c\x43laimRequest\x12(\n\x05start\x18\x01 \x01(\x0b\x32\x17.botswain.v1.ClaimStartH\x00\x12(\n\x05renew\x18\x02 \x01(\x0b\x32\x17.botswain.v1.ClaimRenewH\x00\x12,\n\x07release\x18\x03 \x01(\x0b\x32\x19.botswain.v1.ClaimReleaseH\x00\x42\x06\n\x04step\"3\n\x0c\x43laimStandby\x12\x10\n\x08position\x18\x01 \x01(\r\x12\x11\n\tholder_id\x18\x02 \x01(\t\"p\n\x0c\x43laimGranted\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12&\n\x03ttl\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x07\x63ursors\x18\x03 \x03(\x0b\x32\x18.botswain.v1.ShardCursor\"\x0e\n\x0c\x43laimRenewed\"\x1e\n\x0c\x43laimRevoked\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\xd0\x01\n\rClaimResponse\x12,\n\x07standby\x18\x01 \x01(\x0b\x32\x19.botswain.v1.ClaimStandbyH\x00\x12,\n\x07granted\x18\x02 \x01(\x0b\x32\x19.botswain.v1.ClaimGrantedH\x00\x12,\n\x07renewed\x18\x03 \x01(\x0b\x32\x19.botswain.v1.ClaimRenewedH\x00\x12,\n\x07revoked\x18\x04 \x01(\x0b\x32\x19.botswain.v1.ClaimRevokedH\x00\x42\x07\n\x05state\"\xe0\x01\n\x15PermitIdentifyRequest\x12\x0e\n\x06\x62ot_id\x18\x01 \x01(\t\x12(\n\x05shard\x18\x02 \x01(\x0b\x32\x19.botswain.v1.DiscordShard\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x17\n\x0fmax_concurrency\x18\x04 \x01(\x05\x12\x14\n\x0c\x62udget_total\x18\x05 \x01(\x05\x12\x18\n\x10\x62udget_remaining\x18\x06 \x01(\x05\x12\x35\n\x12\x62udget_reset_after\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\"k\n\x16PermitIdentifyResponse\x12\x11\n\tpermitted\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12.\n\x0bretry_after\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration2\xb4\x01\n\x13\x43oordinationService\x12\x42\n\x05\x43laim\x12\x19.botswain.v1.ClaimRequest\x1a\x1a.botswain.v1.ClaimResponse(\x01\x30\x01\x12Y\n\x0ePermitIdentify\x12\".botswain.v1.PermitIdentifyRequest\x1a#.botswain.v1.PermitIdentifyResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x62otswain/v1/coordination.proto\x12\x0b\x62otswain.v1\x1a\x17\x62otswain/v1/event.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcc\x01\n\x0bShardCursor\x12(\n\x05shard\x18\x01 \x01(\x0b\x32\x19.botswain.v1.DiscordShard\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x1a\n\x12resume_gateway_url\x18\x03 \x01(\t\x12\x0b\n\x03seq\x18\x04 \x01(\x03\x12.\n\nupdated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x05state\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\"Y\n\nClaimStart\x12\x0e\n\x06\x62ot_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63laimant_id\x18\x02 \x01(\t\x12\x11\n\tshard_ids\x18\x03 \x03(\x05\x12\x13\n\x0bshard_count\x18\x04 \x01(\x05\"\x0c\n\nClaimRenew\"\x0e\n\x0c\x43laimRelease\"\x98\x01\n\x0c\x43laimRequest\x12(\n\x05start\x18\x01 \x01(\x0b\x32\x17.botswain.v1.ClaimStartH\x00\x12(\n\x05renew\x18\x02 \x01(\x0b\x32\x17.botswain.v1.ClaimRenewH\x00\x12,\n\x07release\x18\x03 \x01(\x0b\x32\x19.botswain.v1.ClaimReleaseH\x00\x42\x06\n\x04step\"3\n\x0c\x43laimStandby\x12\x10\n\x08position\x18\x01 \x01(\r\x12\x11\n\tholder_id\x18\x02 \x01(\t\"^\n\x0b\x43hannelMark\x12\x12\n\nchannel_id\x18\x01 \x01(\t\x12\x15\n\x08guild_id\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x17\n\x0flast_message_id\x18\x03 \x01(\tB\x0b\n\t_guild_id\"\x9c\x01\n\x0c\x43laimGranted\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12&\n\x03ttl\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x07\x63ursors\x18\x03 \x03(\x0b\x32\x18.botswain.v1.ShardCursor\x12*\n\x08\x63hannels\x18\x04 \x03(\x0b\x32\x18.botswain.v1.ChannelMark\"\x0e\n\x0c\x43laimRenewed\"\x1e\n\x0c\x43laimRevoked\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\xd0\x01\n\rClaimResponse\x12,\n\x07standby\x18\x01 \x01(\x0b\x32\x19.botswain.v1.ClaimStandbyH\x00\x12,\n\x07granted\x18\x02 \x01(\x0b\x32\x19.botswain.v1.ClaimGrantedH\x00\x12,\n\x07renewed\x18\x03 \x01(\x0b\x32\x19.botswain.v1.ClaimRenewedH\x00\x12,\n\x07revoked\x18\x04 \x01(\x0b\x32\x19.botswain.v1.ClaimRevokedH\x00\x42\x07\n\x05state\"\xe0\x01\n\x15PermitIdentifyRequest\x12\x0e\n\x06\x62ot_id\x18\x01 \x01(\t\x12(\n\x05shard\x18\x02 \x01(\x0b\x32\x19.botswain.v1.DiscordShard\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x17\n\x0fmax_concurrency\x18\x04 \x01(\x05\x12\x14\n\x0c\x62udget_total\x18\x05 \x01(\x05\x12\x18\n\x10\x62udget_remaining\x18\x06 \x01(\x05\x12\x35\n\x12\x62udget_reset_after\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\"k\n\x16PermitIdentifyResponse\x12\x11\n\tpermitted\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12.\n\x0bretry_after\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration2\xb4\x01\n\x13\x43oordinationService\x12\x42\n\x05\x43laim\x12\x19.botswain.v1.ClaimRequest\x1a\x1a.botswain.v1.ClaimResponse(\x01\x30\x01\x12Y\n\x0ePermitIdentify\x12\".botswain.v1.PermitIdentifyRequest\x1a#.botswain.v1.PermitIdentifyResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,18 +47,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CLAIMREQUEST']._serialized_end=648
   _globals['_CLAIMSTANDBY']._serialized_start=650
   _globals['_CLAIMSTANDBY']._serialized_end=701
-  _globals['_CLAIMGRANTED']._serialized_start=703
-  _globals['_CLAIMGRANTED']._serialized_end=815
-  _globals['_CLAIMRENEWED']._serialized_start=817
-  _globals['_CLAIMRENEWED']._serialized_end=831
-  _globals['_CLAIMREVOKED']._serialized_start=833
-  _globals['_CLAIMREVOKED']._serialized_end=863
-  _globals['_CLAIMRESPONSE']._serialized_start=866
-  _globals['_CLAIMRESPONSE']._serialized_end=1074
-  _globals['_PERMITIDENTIFYREQUEST']._serialized_start=1077
-  _globals['_PERMITIDENTIFYREQUEST']._serialized_end=1301
-  _globals['_PERMITIDENTIFYRESPONSE']._serialized_start=1303
-  _globals['_PERMITIDENTIFYRESPONSE']._serialized_end=1410
-  _globals['_COORDINATIONSERVICE']._serialized_start=1413
-  _globals['_COORDINATIONSERVICE']._serialized_end=1593
+  _globals['_CHANNELMARK']._serialized_start=703
+  _globals['_CHANNELMARK']._serialized_end=797
+  _globals['_CLAIMGRANTED']._serialized_start=800
+  _globals['_CLAIMGRANTED']._serialized_end=956
+  _globals['_CLAIMRENEWED']._serialized_start=958
+  _globals['_CLAIMRENEWED']._serialized_end=972
+  _globals['_CLAIMREVOKED']._serialized_start=974
+  _globals['_CLAIMREVOKED']._serialized_end=1004
+  _globals['_CLAIMRESPONSE']._serialized_start=1007
+  _globals['_CLAIMRESPONSE']._serialized_end=1215
+  _globals['_PERMITIDENTIFYREQUEST']._serialized_start=1218
+  _globals['_PERMITIDENTIFYREQUEST']._serialized_end=1442
+  _globals['_PERMITIDENTIFYRESPONSE']._serialized_start=1444
+  _globals['_PERMITIDENTIFYRESPONSE']._serialized_end=1551
+  _globals['_COORDINATIONSERVICE']._serialized_start=1554
+  _globals['_COORDINATIONSERVICE']._serialized_end=1734
 # @@protoc_insertion_point(module_scope)

@@ -66,15 +66,27 @@ class ClaimStandby(_message.Message):
     holder_id: str
     def __init__(self, position: _Optional[int] = ..., holder_id: _Optional[str] = ...) -> None: ...
 
+class ChannelMark(_message.Message):
+    __slots__ = ("channel_id", "guild_id", "last_message_id")
+    CHANNEL_ID_FIELD_NUMBER: _ClassVar[int]
+    GUILD_ID_FIELD_NUMBER: _ClassVar[int]
+    LAST_MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    channel_id: str
+    guild_id: str
+    last_message_id: str
+    def __init__(self, channel_id: _Optional[str] = ..., guild_id: _Optional[str] = ..., last_message_id: _Optional[str] = ...) -> None: ...
+
 class ClaimGranted(_message.Message):
-    __slots__ = ("epoch", "ttl", "cursors")
+    __slots__ = ("epoch", "ttl", "cursors", "channels")
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     TTL_FIELD_NUMBER: _ClassVar[int]
     CURSORS_FIELD_NUMBER: _ClassVar[int]
+    CHANNELS_FIELD_NUMBER: _ClassVar[int]
     epoch: int
     ttl: _duration_pb2.Duration
     cursors: _containers.RepeatedCompositeFieldContainer[ShardCursor]
-    def __init__(self, epoch: _Optional[int] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., cursors: _Optional[_Iterable[_Union[ShardCursor, _Mapping]]] = ...) -> None: ...
+    channels: _containers.RepeatedCompositeFieldContainer[ChannelMark]
+    def __init__(self, epoch: _Optional[int] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., cursors: _Optional[_Iterable[_Union[ShardCursor, _Mapping]]] = ..., channels: _Optional[_Iterable[_Union[ChannelMark, _Mapping]]] = ...) -> None: ...
 
 class ClaimRenewed(_message.Message):
     __slots__ = ()

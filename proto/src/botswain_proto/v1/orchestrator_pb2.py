@@ -27,17 +27,17 @@ from botswain_proto.v1 import event_pb2 as botswain_dot_v1_dot_event__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x62otswain/v1/orchestrator.proto\x12\x0b\x62otswain.v1\x1a\x1e\x62otswain/v1/coordination.proto\x1a\x17\x62otswain/v1/event.proto\x1a\x1egoogle/protobuf/duration.proto\";\n\x0eProcessRequest\x12)\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x1a.botswain.v1.InternalEvent\"^\n\x0fToolCallSummary\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08is_error\x18\x02 \x01(\x08\x12+\n\x08\x64uration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x9d\x02\n\x0fProcessResponse\x12\x16\n\x0e\x63orrelation_id\x18\x01 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\'\n\x06status\x18\x04 \x01(\x0e\x32\x17.botswain.v1.TurnStatus\x12\x10\n\x08response\x18\x05 \x01(\t\x12\x30\n\ntool_calls\x18\x06 \x03(\x0b\x32\x1c.botswain.v1.ToolCallSummary\x12\'\n\x08\x64\x65livery\x18\x07 \x01(\x0e\x32\x15.botswain.v1.Delivery\x12+\n\x08\x64uration\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05\x65rror\x18\t \x01(\t\"\x97\x01\n\x0ePublishRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\x04\x12\x0e\n\x06\x62ot_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12*\n\x06\x65vents\x18\x04 \x03(\x0b\x32\x1a.botswain.v1.InternalEvent\x12(\n\x06\x63ursor\x18\x05 \x01(\x0b\x32\x18.botswain.v1.ShardCursor\"1\n\rRejectedEvent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"w\n\x0fPublishResponse\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\x04\x12\x10\n\x08recorded\x18\x02 \x01(\r\x12\x12\n\nduplicates\x18\x03 \x01(\r\x12,\n\x08rejected\x18\x04 \x03(\x0b\x32\x1a.botswain.v1.RejectedEvent*w\n\x08\x44\x65livery\x12\x18\n\x14\x44\x45LIVERY_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x44\x45LIVERY_AGENT\x10\x01\x12\x15\n\x11\x44\x45LIVERY_FALLBACK\x10\x02\x12\x11\n\rDELIVERY_NONE\x10\x03\x12\x13\n\x0f\x44\x45LIVERY_FAILED\x10\x04*\x93\x01\n\nTurnStatus\x12\x1b\n\x17TURN_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15TURN_STATUS_COMPLETED\x10\x01\x12\x16\n\x12TURN_STATUS_FAILED\x10\x02\x12\x19\n\x15TURN_STATUS_DUPLICATE\x10\x03\x12\x1a\n\x16TURN_STATUS_SUPERSEDED\x10\x04\x32\xa5\x01\n\x13OrchestratorService\x12\x44\n\x07Process\x12\x1b.botswain.v1.ProcessRequest\x1a\x1c.botswain.v1.ProcessResponse\x12H\n\x07Publish\x12\x1b.botswain.v1.PublishRequest\x1a\x1c.botswain.v1.PublishResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x62otswain/v1/orchestrator.proto\x12\x0b\x62otswain.v1\x1a\x1e\x62otswain/v1/coordination.proto\x1a\x17\x62otswain/v1/event.proto\x1a\x1egoogle/protobuf/duration.proto\";\n\x0eProcessRequest\x12)\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x1a.botswain.v1.InternalEvent\"^\n\x0fToolCallSummary\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08is_error\x18\x02 \x01(\x08\x12+\n\x08\x64uration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x9d\x02\n\x0fProcessResponse\x12\x16\n\x0e\x63orrelation_id\x18\x01 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\'\n\x06status\x18\x04 \x01(\x0e\x32\x17.botswain.v1.TurnStatus\x12\x10\n\x08response\x18\x05 \x01(\t\x12\x30\n\ntool_calls\x18\x06 \x03(\x0b\x32\x1c.botswain.v1.ToolCallSummary\x12\'\n\x08\x64\x65livery\x18\x07 \x01(\x0e\x32\x15.botswain.v1.Delivery\x12+\n\x08\x64uration\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05\x65rror\x18\t \x01(\t\"\x97\x01\n\x0ePublishRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\x04\x12\x0e\n\x06\x62ot_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12*\n\x06\x65vents\x18\x04 \x03(\x0b\x32\x1a.botswain.v1.InternalEvent\x12(\n\x06\x63ursor\x18\x05 \x01(\x0b\x32\x18.botswain.v1.ShardCursor\"1\n\rRejectedEvent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x87\x01\n\x0fPublishResponse\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\x04\x12\x10\n\x08recorded\x18\x02 \x01(\r\x12\x12\n\nduplicates\x18\x03 \x01(\r\x12,\n\x08rejected\x18\x04 \x03(\x0b\x32\x1a.botswain.v1.RejectedEvent\x12\x0e\n\x06\x66\x65nced\x18\x05 \x01(\x08*w\n\x08\x44\x65livery\x12\x18\n\x14\x44\x45LIVERY_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x44\x45LIVERY_AGENT\x10\x01\x12\x15\n\x11\x44\x45LIVERY_FALLBACK\x10\x02\x12\x11\n\rDELIVERY_NONE\x10\x03\x12\x13\n\x0f\x44\x45LIVERY_FAILED\x10\x04*\x93\x01\n\nTurnStatus\x12\x1b\n\x17TURN_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15TURN_STATUS_COMPLETED\x10\x01\x12\x16\n\x12TURN_STATUS_FAILED\x10\x02\x12\x19\n\x15TURN_STATUS_DUPLICATE\x10\x03\x12\x1a\n\x16TURN_STATUS_SUPERSEDED\x10\x04\x32\xa5\x01\n\x13OrchestratorService\x12\x44\n\x07Process\x12\x1b.botswain.v1.ProcessRequest\x1a\x1c.botswain.v1.ProcessResponse\x12H\n\x07Publish\x12\x1b.botswain.v1.PublishRequest\x1a\x1c.botswain.v1.PublishResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'botswain_proto.v1.orchestrator_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DELIVERY']._serialized_start=907
-  _globals['_DELIVERY']._serialized_end=1026
-  _globals['_TURNSTATUS']._serialized_start=1029
-  _globals['_TURNSTATUS']._serialized_end=1176
+  _globals['_DELIVERY']._serialized_start=924
+  _globals['_DELIVERY']._serialized_end=1043
+  _globals['_TURNSTATUS']._serialized_start=1046
+  _globals['_TURNSTATUS']._serialized_end=1193
   _globals['_PROCESSREQUEST']._serialized_start=136
   _globals['_PROCESSREQUEST']._serialized_end=195
   _globals['_TOOLCALLSUMMARY']._serialized_start=197
@@ -48,8 +48,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PUBLISHREQUEST']._serialized_end=733
   _globals['_REJECTEDEVENT']._serialized_start=735
   _globals['_REJECTEDEVENT']._serialized_end=784
-  _globals['_PUBLISHRESPONSE']._serialized_start=786
-  _globals['_PUBLISHRESPONSE']._serialized_end=905
-  _globals['_ORCHESTRATORSERVICE']._serialized_start=1179
-  _globals['_ORCHESTRATORSERVICE']._serialized_end=1344
+  _globals['_PUBLISHRESPONSE']._serialized_start=787
+  _globals['_PUBLISHRESPONSE']._serialized_end=922
+  _globals['_ORCHESTRATORSERVICE']._serialized_start=1196
+  _globals['_ORCHESTRATORSERVICE']._serialized_end=1361
 # @@protoc_insertion_point(module_scope)
