@@ -273,6 +273,7 @@ function emphasisAt(source, position, context, mark, type) {
   if (!source.startsWith(mark, position)) return null;
   const start = position + mark.length;
   if (mark === "*" && /\s|^$/.test(source[start] ?? "")) return null;
+  if (mark.length === 1 && source[start] === mark) return null; // the double mark was tried before
   if (mark === "_" && WORD.test(source[position - 1] ?? "")) return null;
   const close = closingMark(source, start, mark);
   if (close < 0) return null;
