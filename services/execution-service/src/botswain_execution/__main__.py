@@ -1,0 +1,5 @@
+"""`python -m botswain_execution`."""
+
+from botswain_execution.main import main
+
+main()

@@ -1,0 +1,51 @@
+"""Whether a call may be made. Pure: a tool, its arguments and the context decide; a refusal is in words, for the model.
+
+The order is: is the tool allowed at all, do the arguments fit its schema, and are the channels it would touch the event's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botswain_execution.catalog import CatalogTool
+
+
+@dataclass(frozen=True, slots=True)
+class CallContext:
+    """On whose behalf a tool is called. The model never sees or chooses any of it."""
+
+    bot_id: str = ""
+    correlation_id: str = ""
+    event_id: str = ""
+    run_id: str = ""
+    channel_ids: frozenset[str] = frozenset()
+
+
+def refusal(tool: CatalogTool, arguments: Mapping[str, Any], context: CallContext) -> str | None:
+    """Why the call may not be made, in words; None when it may."""
+    if not tool.permitted:
+        return f"{tool.name} may not be used: this bot's configuration doesn't allow it."
+    complaint = tool.complaint(arguments)
+    if complaint is not None:
+        return f"{tool.name} was not called, because its arguments are wrong:\n{complaint}"
+    return _channel_refusal(tool, arguments, context)
+
+
+def _channel_refusal(tool: CatalogTool, arguments: Mapping[str, Any], context: CallContext) -> str | None:
+    scope = tool.config.channel_scope
+    if scope is None or scope.argument not in tool.tool.input_schema.get("properties", {}):
+        return None
+    if not context.channel_ids:
+        if scope.unnamed == "allow":
+            return None
+        return f"{tool.name} was not called: it may only touch the channel of the event it answers, and this event has none."
+    channel = arguments.get(scope.argument)
+    if channel in context.channel_ids:
+        return None
+    allowed = ", ".join(sorted(context.channel_ids))
+    if channel is None:
+        return f"{tool.name} was not called: name the channel in {scope.argument!r}. Allowed: {allowed}."
+    what = f"{scope.argument} {channel!r} is not a channel of the event it answers"
+    return f"{tool.name} was not called: {what}. Allowed: {allowed}."
