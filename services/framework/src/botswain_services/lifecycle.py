@@ -1,7 +1,7 @@
 """Running a process: serve HTTP and gRPC, start, wait for a signal, drain, clean up. The one place that handles signals.
 
-Order at start: HTTP first, so that probes get an answer while the rest starts; then `startup()`; then gRPC; then ready.
-Order at the end: not ready; `drain()`; gRPC finishes its calls; HTTP finishes its requests; `shutdown_cleanup()`. A second
+Order at start: HTTP first, so that probes get an answer while the rest starts; then `startup()`; then gRPC; then ready, and
+`run()`. Order at the end: not ready; `drain()`; gRPC finishes its calls; HTTP finishes its requests; `shutdown_cleanup()`. A second
 signal ends the process at once.
 """
 
@@ -40,6 +40,9 @@ class Runnable(Protocol):
 
     async def startup(self) -> None:
         """Make ready; raise StartupError if that can't be done."""
+
+    async def run(self) -> None:
+        """Work beside the calls; the process ends when this returns or raises. Cancelled before `drain()`."""
 
     async def drain(self) -> None:
         """Finish what is under way; take nothing new."""
@@ -102,7 +105,7 @@ async def serve(service: Runnable, *, stop: asyncio.Event | None = None) -> None
                     http=f"{service.host}:{service.port}",
                     grpc=service.rpc.port if service.rpc else None,
                 )
-                await _first_of(stopping.wait(), http_task)
+                await _run(service, stopping, http_task)
         finally:
             service.health.phase = "draining"
             log.info("service_draining")
@@ -131,6 +134,16 @@ async def _start(service: Runnable, stopping: asyncio.Event) -> None:
             await starting
 
 
+async def _run(service: Runnable, stopping: asyncio.Event, http_task: asyncio.Future[Any]) -> None:
+    """Let the service work until it is told to stop, or ends by itself."""
+    running = asyncio.ensure_future(service.run())
+    try:
+        await _first_of(stopping.wait(), http_task, running)
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+
+
 async def _end(service: Runnable) -> None:
     grace = service.shutdown_grace_seconds
     try:
@@ -143,15 +156,16 @@ async def _end(service: Runnable) -> None:
     await service.shutdown_cleanup()
 
 
-async def _first_of(waiter: Awaitable[Any], task: asyncio.Future[Any]) -> None:
-    """Wait for either; raise what `task` raised."""
+async def _first_of(waiter: Awaitable[Any], *tasks: asyncio.Future[Any]) -> None:
+    """Wait for the first; raise what one of `tasks` raised."""
     waiting = asyncio.ensure_future(waiter)
     try:
-        await asyncio.wait({waiting, task}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({waiting, *tasks}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         waiting.cancel()
-    if task.done():
-        task.result()
+    for task in tasks:
+        if task.done():
+            task.result()
 
 
 @contextlib.contextmanager

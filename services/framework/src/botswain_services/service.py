@@ -1,11 +1,12 @@
 """`Service`: one process with an HTTP API, probes and, if it adds servicers, gRPC. Every service of the platform is one.
 
-A subclass adds endpoints in `__init__`, opens what it needs in `startup()`, finishes its work in `drain()` and lets go in
-`shutdown_cleanup()`. `run_service()` serves it in this process.
+A subclass adds endpoints in `__init__`, opens what it needs in `startup()`, works by itself in `run()` if it does, finishes its
+work in `drain()` and lets go in `shutdown_cleanup()`. `run_service()` serves it in this process.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -54,6 +55,14 @@ class Service:
 
     async def startup(self) -> None:
         """Open what the service needs. Raise `StartupError` when it can't work."""
+
+    async def run(self) -> None:
+        """Work beside the calls, once started; nothing by default.
+
+        The process ends when this returns, and with what it raises: `StartupError` for what a person has to mend. It is
+        cancelled before `drain()`.
+        """
+        await asyncio.Event().wait()
 
     async def drain(self) -> None:
         """Finish what is under way and take nothing new; bounded by SHUTDOWN_GRACE_SECONDS."""
