@@ -1,0 +1,5 @@
+"""`python -m botswain_discord`."""
+
+from botswain_discord.main import main
+
+main()

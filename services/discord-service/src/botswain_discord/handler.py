@@ -1,0 +1,280 @@
+"""`DiscordGatewayHandler`: a discord.py client that turns raw dispatches into events for the orchestrator.
+
+It logs in and connects as any client does, and reads payloads instead of objects (see `websocket`), so it holds no cache of
+guilds, members or messages. What a payload looks like never ends a shard: it is counted, logged with its ids, and skipped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import aiohttp
+import discord
+from botswain_proto.v1.event_pb2 import InternalEvent
+from botswain_services import tracing
+from botswain_services.logs import get_logger
+from discord.http import Route
+
+from botswain_discord import metrics
+from botswain_discord.close_codes import REFUSED_TOKEN
+from botswain_discord.errors import DiscordRefusedError, MalformedPayloadError
+from botswain_discord.gateway_client import GatewayClient
+from botswain_discord.identify import IdentifyPacer, StartLimit
+from botswain_discord.line_limit import LineLimit
+from botswain_discord.names import EVENTS as NAME_EVENTS
+from botswain_discord.names import Names
+from botswain_discord.normalise import MessageContext, ignored_reason, normalise_message, payload_ids
+from botswain_discord.outbox import Session
+from botswain_discord.settings import DiscordSettings
+from botswain_discord.shards import Shard, ShardState, reconnect_delay
+from botswain_discord.websocket import ShardWebSocket
+
+MALFORMED_LINES = 20
+"""Log lines a second about malformed payloads."""
+CLEAN_CLOSE = 1000
+log = get_logger(__name__)
+T = TypeVar("T")
+
+
+class DiscordGatewayHandler(discord.Client):
+    """Reads the shards of one process and forwards their messages.
+
+    `await handler.start(token)` logs in and stays connected. It sets the API base for all of discord.py in this process.
+    """
+
+    def __init__(self, settings: DiscordSettings, gateway: GatewayClient) -> None:
+        intents = discord.Intents.none()
+        for name in settings.discord_intents:
+            setattr(intents, name, True)
+        super().__init__(intents=intents, max_messages=None, chunk_guilds_at_startup=False)
+        Route.BASE = settings.discord_api_url
+        self.names = Names()
+        self.shards: dict[int, Shard] = {}
+        self._settings = settings
+        self._gateway = gateway
+        self._stage = "not started"
+        self._contexts: dict[int, MessageContext] = {}
+        self._bot_user_id = ""
+        self._event_lines = LineLimit(settings.event_log_rate, lambda count: log.info("events_not_logged", count=count))
+        self._malformed_lines = LineLimit(
+            MALFORMED_LINES, lambda count: log.warning("malformed_payloads_not_logged", count=count)
+        )
+        self._parsers: dict[str, Callable[[dict[str, Any], ShardWebSocket], None]] = {
+            "MESSAGE_CREATE": self.on_message,
+            "MESSAGE_UPDATE": self.on_message_edit,
+            "MESSAGE_REACTION_ADD": self.on_reaction_add,
+            "READY": self._on_ready,
+            "RESUMED": self._on_resumed,
+        }
+
+    # -- connecting ------------------------------------------------------------------------------------------------------
+
+    async def login(self, token: str) -> None:
+        """Log in, however long Discord can't be reached.
+
+        Raises:
+            DiscordRefusedError: the token, the application id or the API's address is wrong.
+        """
+        await self._persist("logging in", lambda: self._try_login(token))
+        assert self.user is not None
+        self._bot_user_id = str(self.user.id)
+        application = self.application
+        wanted = self._settings.discord_application_id
+        if application is not None and str(application.id) != wanted:
+            raise DiscordRefusedError(
+                f"DISCORD_APPLICATION_ID is {wanted}, but DISCORD_BOT_TOKEN is of application {application.id} "
+                f"({application.name}). Set the two that belong together."
+            )
+
+    async def connect(self, *, reconnect: bool = True) -> None:
+        """Run the shards until cancelled; their sockets stay open then, unread, until `close()`.
+
+        Raises:
+            DiscordRefusedError: Discord says that one of them can't be run.
+        """
+        recommended, url, limit = await self._persist("asking for the gateway", self.http.get_bot_gateway)
+        self.shard_count = self._settings.shard_count or recommended
+        self._connection.shard_count = self.shard_count
+        shard_ids = self._settings.shard_ids or range(self.shard_count)
+        pacer = IdentifyPacer(
+            StartLimit(limit["total"], limit["remaining"], limit["reset_after"] / 1_000, limit["max_concurrency"])
+        )
+        for shard_id in shard_ids:
+            self._contexts[shard_id] = MessageContext(
+                self._settings.discord_application_id, self._bot_user_id, shard_id, self.shard_count, self.names
+            )
+            self.shards[shard_id] = Shard(
+                shard_id, self, self, pacer, gateway_url=url, intents=self._settings.discord_intents
+            )
+        self._stage = "connecting"
+        tasks = [asyncio.create_task(shard.run(), name=f"shard {shard.id}") for shard in self.shards.values()]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    async def close(self) -> None:
+        """Close the shards' sockets, which ends their sessions, and everything else."""
+        await asyncio.gather(*(shard.close(CLEAN_CLOSE) for shard in self.shards.values()))
+        self._event_lines.flush()
+        self._malformed_lines.flush()
+        await super().close()
+
+    def problem(self) -> str | None:
+        """Why not all shards are connected; None when they are."""
+        if not self.shards:
+            return self._stage
+        down = [
+            f"shard {shard.id}: {shard.state}{f' ({shard.last_problem})' if shard.last_problem else ''}"
+            for shard in self.shards.values()
+            if shard.state is not ShardState.CONNECTED
+        ]
+        return "; ".join(down) or None
+
+    def shard_table(self) -> list[dict[str, Any]]:
+        """The shards as `/ready` shows them; latencies in milliseconds."""
+        return [
+            {
+                "id": shard.id,
+                "count": self.shard_count,
+                "state": "reading paused" if shard.paused else str(shard.state),
+                "latency_ms": None if shard.latency is None else round(shard.latency * 1_000, 1),
+            }
+            for shard in self.shards.values()
+        ]
+
+    async def _try_login(self, token: str) -> None:
+        try:
+            await super().login(token)
+        except (KeyError, TypeError) as error:
+            raise DiscordRefusedError(
+                f"DISCORD_API_URL: {Route.BASE} doesn't answer as Discord's API does ({type(error).__name__}: {error})"
+            ) from error
+        except BaseException:
+            await self.http.close()  # each attempt makes a session and a connector of its own
+            self.http.connector = discord.utils.MISSING
+            raise
+
+    async def _persist(self, what: str, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Try until Discord answers."""
+        failures = 0
+        self._stage = what
+        while True:
+            try:
+                return await attempt()
+            except discord.LoginFailure:
+                raise DiscordRefusedError(REFUSED_TOKEN) from None
+            except (
+                discord.HTTPException,
+                discord.GatewayNotFound,
+                aiohttp.ClientError,
+                OSError,
+                TimeoutError,
+            ) as error:
+                cause = error.__cause__ if isinstance(error, discord.GatewayNotFound) else error
+                if isinstance(cause, discord.HTTPException) and cause.status < 500 and cause.status != 429:
+                    raise DiscordRefusedError(
+                        f"DISCORD_API_URL: {Route.BASE} answered {cause.status} {cause.text[:200]!r} while {what}"
+                    ) from error
+                failures += 1
+                delay = reconnect_delay(failures + 1)
+                self._stage = f"{what} failed: {type(cause).__name__}: {cause}"
+                log.warning("discord_unreachable", doing=what, reason=str(cause), delay=delay)
+                await asyncio.sleep(delay)
+
+    # -- dispatches ------------------------------------------------------------------------------------------------------
+
+    @property
+    def full(self) -> bool:
+        """Whether messages should wait: the outbox is full."""
+        return self._gateway.full
+
+    async def wait_for_room(self) -> None:
+        """Return once the outbox has room."""
+        await self._gateway.wait_for_room()
+
+    def handle_dispatch(self, event: str, payload: Any, origin: ShardWebSocket) -> None:
+        """Handle one dispatch; whatever its payload holds, this doesn't raise."""
+        parser = self._parsers.get(event)
+        if parser is None and event not in NAME_EVENTS:
+            metrics.OTHERS_RECEIVED.inc()
+            return
+        try:
+            if type(payload) is not dict:
+                raise MalformedPayloadError(f"the payload is a JSON {type(payload).__name__}, not an object", {})
+            if parser is not None:
+                parser(payload, origin)
+            else:
+                metrics.OTHERS_RECEIVED.inc()
+                self.names.feed(event, payload)
+        except MalformedPayloadError as error:
+            self._count_malformed(event, str(error), error.ids, origin)
+        except Exception as error:  # noqa: BLE001 - one payload that nobody foresaw must not end a shard
+            ids = payload_ids(payload) if type(payload) is dict else {}
+            self._count_malformed(event, f"{type(error).__name__}: {error}", ids, origin)
+
+    def on_message(self, payload: dict[str, Any], origin: ShardWebSocket) -> None:
+        """MESSAGE_CREATE: forward it, unless it isn't meant for an agent."""
+        metrics.MESSAGES_RECEIVED.inc()
+        reason = ignored_reason(payload, self._bot_user_id)
+        if reason is not None:
+            metrics.IGNORED_BY_REASON[reason].inc()
+            return
+        event = self._normalize_message(payload, self._contexts[origin.shard_id or 0])
+        self._forward_event(event, origin.session, origin.sequence or 0)
+
+    def on_message_edit(self, payload: dict[str, Any], origin: ShardWebSocket) -> None:
+        """MESSAGE_UPDATE: counted, not processed."""
+        metrics.EDITS_RECEIVED.inc()
+        log.debug("message_edited", shard=origin.shard_id, **payload_ids(payload))
+
+    def on_reaction_add(self, payload: dict[str, Any], origin: ShardWebSocket) -> None:
+        """MESSAGE_REACTION_ADD: counted, not processed. It comes only when DISCORD_INTENTS asks for reactions."""
+        metrics.REACTIONS_RECEIVED.inc()
+        log.debug(
+            "reaction_added",
+            shard=origin.shard_id,
+            message_id=payload.get("message_id"),
+            channel_id=payload.get("channel_id"),
+        )
+
+    def _normalize_message(self, payload: dict[str, Any], context: MessageContext) -> InternalEvent:
+        """The event of a message, with a correlation id and the start of a trace."""
+        event, odd = normalise_message(
+            payload, context, correlation_id=str(uuid.uuid4()), traceparent=tracing.new_traceparent()
+        )
+        for field in odd:
+            metrics.ODD_FIELDS.labels(field).inc()
+        return event
+
+    def _forward_event(self, event: InternalEvent, session: Session | None, seq: int) -> None:
+        """Hand over and log, without waiting."""
+        self._gateway.send_event(event, session, seq)
+        if self._event_lines.allows():
+            log.info(
+                "event_received",
+                correlation_id=event.correlation_id,
+                event_id=event.event_id,
+                channel=event.source_channel_id,
+                trace_id=tracing.trace_id_of(event.traceparent),
+            )
+
+    def _on_ready(self, payload: dict[str, Any], origin: ShardWebSocket) -> None:
+        guilds = payload.get("guilds")
+        log.info("session_started", shard=origin.shard_id, guilds=len(guilds) if isinstance(guilds, list) else None)
+        self.shards[origin.shard_id or 0].connected("identify")
+
+    def _on_resumed(self, _payload: dict[str, Any], origin: ShardWebSocket) -> None:
+        self.shards[origin.shard_id or 0].connected("resume")
+
+    def _count_malformed(self, event: str, reason: str, ids: dict[str, str], origin: ShardWebSocket) -> None:
+        metrics.MALFORMED.inc()
+        if self._malformed_lines.allows():
+            log.warning(
+                "payload_malformed", dispatch=event, reason=reason, shard=origin.shard_id, seq=origin.sequence, **ids
+            )

@@ -1,0 +1,114 @@
+"""Names of guilds and threads, which message payloads don't carry: fed by raw dispatches, some hundred bytes a guild.
+
+It stands in for discord.py's cache, which holds about 31 KB a guild. Ids are the strings the payloads have. Odd payloads are
+passed over: a missing name only leaves an optional field out.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+_THREAD_TYPES = frozenset((10, 11, 12))  # resources/channel: announcement, public and private thread
+MAX_NAME = 256
+
+
+class ThreadName(NamedTuple):
+    """A thread as far as events tell of it."""
+
+    id: str
+    parent_id: str | None
+    name: str | None
+
+
+class _Guild:
+    __slots__ = ("name", "threads")
+
+    def __init__(self) -> None:
+        self.name: str | None = None
+        self.threads: dict[str, ThreadName] | None = None  # made when the first thread is seen: most guilds have none
+
+
+class Names:
+    """What is known of guilds and their active threads."""
+
+    def __init__(self) -> None:
+        self._guilds: dict[str, _Guild] = {}
+
+    def __len__(self) -> int:
+        return len(self._guilds)
+
+    def guild_name(self, guild_id: str) -> str | None:
+        """The guild's name, or None when Discord hasn't told it."""
+        guild = self._guilds.get(guild_id)
+        return guild.name if guild else None
+
+    def thread(self, guild_id: str, channel_id: str) -> ThreadName | None:
+        """The thread with this id, or None: an ordinary channel, or a thread not heard of."""
+        guild = self._guilds.get(guild_id)
+        return guild.threads.get(channel_id) if guild and guild.threads else None
+
+    def feed(self, event: str, payload: dict[str, Any]) -> None:
+        """Learn from a dispatch; `event` is its name, one of `EVENTS`."""
+        _LEARN[event](self, payload)
+
+    def _guild_seen(self, payload: dict[str, Any]) -> None:
+        guild_id, name = payload.get("id"), payload.get("name")
+        if not isinstance(guild_id, str):
+            return
+        guild = self._guilds.setdefault(guild_id, _Guild())
+        if isinstance(name, str):
+            guild.name = name[:MAX_NAME]
+        self._learn_threads(guild_id, payload.get("threads"))
+
+    def _guild_gone(self, payload: dict[str, Any]) -> None:
+        if not payload.get("unavailable"):  # else an outage: the bot is still in it
+            self._guilds.pop(str(payload.get("id")), None)
+
+    def _thread_seen(self, payload: dict[str, Any]) -> None:
+        guild_id = payload.get("guild_id")
+        if isinstance(guild_id, str):
+            self._learn_threads(guild_id, [payload])
+
+    def _threads_listed(self, payload: dict[str, Any]) -> None:
+        guild_id = payload.get("guild_id")
+        if isinstance(guild_id, str):
+            self._learn_threads(guild_id, payload.get("threads"))
+
+    def _thread_gone(self, payload: dict[str, Any]) -> None:
+        guild = self._guilds.get(str(payload.get("guild_id")))
+        if guild and guild.threads:
+            guild.threads.pop(str(payload.get("id")), None)
+
+    def _learn_threads(self, guild_id: str, threads: Any) -> None:
+        if not isinstance(threads, list):
+            return
+        guild = self._guilds.setdefault(guild_id, _Guild())
+        for thread in threads:
+            if not isinstance(thread, dict) or thread.get("type") not in _THREAD_TYPES:
+                continue
+            thread_id, parent_id, name = thread.get("id"), thread.get("parent_id"), thread.get("name")
+            if not isinstance(thread_id, str):
+                continue
+            known = guild.threads = guild.threads if guild.threads is not None else {}
+            details = thread.get("thread_metadata")
+            if isinstance(details, dict) and details.get("archived") is True:
+                known.pop(thread_id, None)
+                continue
+            known[thread_id] = ThreadName(
+                thread_id,
+                parent_id if isinstance(parent_id, str) else None,
+                name[:MAX_NAME] if isinstance(name, str) else None,
+            )
+
+
+_LEARN = {
+    "GUILD_CREATE": Names._guild_seen,
+    "GUILD_UPDATE": Names._guild_seen,
+    "GUILD_DELETE": Names._guild_gone,
+    "THREAD_CREATE": Names._thread_seen,
+    "THREAD_UPDATE": Names._thread_seen,
+    "THREAD_DELETE": Names._thread_gone,
+    "THREAD_LIST_SYNC": Names._threads_listed,
+}
+EVENTS = frozenset(_LEARN)
+"""Dispatches that `Names.feed` learns from."""

@@ -1,0 +1,99 @@
+"""`DiscordAdapter`: the service that reads Discord and forwards to the orchestrator, with its probes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from botswain_services import Service
+from botswain_services.auth import TokenIssuer
+from botswain_services.logs import get_logger
+
+from botswain_discord.gateway_client import GatewayClient, Transport
+from botswain_discord.grpc_transport import GrpcTransport
+from botswain_discord.handler import DiscordGatewayHandler
+from botswain_discord.http_transport import HttpTransport
+from botswain_discord.settings import DiscordSettings
+
+log = get_logger(__name__)
+
+
+class DiscordAdapter(Service):
+    """One process: some shards of one bot.
+
+    Raises:
+        SettingsError: GATEWAY_SERVICE_URL has no port where one is needed.
+    """
+
+    name: ClassVar[str] = "discord-service"
+
+    def __init__(self, settings: DiscordSettings) -> None:
+        super().__init__(
+            settings=settings,
+            host=settings.bind_host,
+            port=settings.health_port,
+            summary="Reads a Discord bot's messages and forwards them to the orchestrator.",
+        )
+        self._token = settings.discord_bot_token
+        self.gateway = GatewayClient(make_transport(settings), outbox_limit=settings.outbox_limit)
+        self.bot = DiscordGatewayHandler(settings, self.gateway)
+        self._forwarding: asyncio.Task[None] | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self.add_readiness_check("discord", self._check_discord)
+        self.add_readiness_check("orchestrator", self.gateway.problem)
+
+    async def startup(self) -> None:
+        """Begin to read and to forward; whether both get through is for `/ready` to say."""
+        if self.settings.log_level != "DEBUG":  # what the library does at INFO is logged here in our words
+            logging.getLogger("discord").setLevel(max(logging.WARNING, logging.getLogger().level))
+        self._forwarding = self.gateway.start()
+        self._reading = asyncio.create_task(self.bot.start(self._token.get_secret_value()), name="discord")
+
+    async def run(self) -> None:
+        """Wait for what should not happen: reading or forwarding ends.
+
+        Raises:
+            DiscordRefusedError: Discord refused the bot in a way that only a person can mend.
+        """
+        assert self._reading is not None
+        assert self._forwarding is not None
+        tasks = {self._reading, self._forwarding}
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            if task.done():
+                task.result()
+
+    async def drain(self) -> None:
+        """Stop reading, then wait until the orchestrator has everything that was read."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.wait({self._reading})
+        if self.gateway.outbox.depth:
+            log.info("outbox_flushing", events=self.gateway.outbox.depth)
+        await self.gateway.flush()
+
+    async def shutdown_cleanup(self) -> None:
+        """Close the connections; what was not delivered is logged with its ids."""
+        await self.gateway.close()
+        await self.bot.close()
+
+    def _check_discord(self) -> str | None:
+        self.health.details.update(
+            role="active",
+            shards=self.bot.shard_table(),
+            outbox={"depth": self.gateway.outbox.depth, "limit": self.gateway.outbox.limit},
+        )
+        return self.bot.problem()
+
+
+def make_transport(settings: DiscordSettings) -> Transport:
+    """The transport that GATEWAY_SERVICE_URL names."""
+    url = settings.gateway_service_url
+    tokens = TokenIssuer(
+        settings.service_auth_secret.get_secret_value(), issuer=DiscordAdapter.name, audience="orchestrator-service"
+    )
+    if urlsplit(url).scheme in ("grpc", "grpcs"):
+        return GrpcTransport(url, tokens, settings.discord_application_id)
+    return HttpTransport(url, tokens)

@@ -1,0 +1,192 @@
+"""discord.py's gateway connection with a lean receiving side.
+
+`ShardWebSocket` keeps the library's handshake, heartbeats, rate limiter and decompression, and replaces what happens to a
+dispatch: no object is built and no cache is filled; the payload goes to a `Sink` together with its shard, session and sequence
+number, which the library's parser table doesn't hand over. A frame that can't be read, or a dispatch that a sink can't handle,
+is skipped; neither ends the connection.
+
+While the sink is full, a message waits here and the socket is not read, so TCP holds Discord back and nothing is dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any, Protocol
+
+import discord
+import orjson
+import yarl
+from botswain_services.logs import get_logger
+from discord.gateway import DiscordWebSocket, ReconnectWebSocket
+from discord.http import INTERNAL_API_VERSION
+from discord.utils import _ActiveDecompressionContext
+from zstandard import ZstdError
+
+from botswain_discord import metrics
+from botswain_discord.outbox import Session
+
+HANDSHAKE_TIMEOUT = 60.0
+CLOSE_TIMEOUT = 2.0
+PAUSE_TICK = 10.0
+"""Seconds between signs of life to the library's keep-alive, which takes a socket that isn't read for a dead one."""
+log = get_logger(__name__)
+
+
+class Sink(Protocol):
+    """Where dispatches go."""
+
+    @property
+    def full(self) -> bool:
+        """Whether messages should wait."""
+
+    async def wait_for_room(self) -> None:
+        """Return once messages need not wait."""
+
+    def handle_dispatch(self, event: str, payload: Any, origin: ShardWebSocket) -> None:
+        """Handle one dispatch. Must not raise for a payload's sake."""
+
+
+class ShardWebSocket(DiscordWebSocket):
+    """One connection of one shard. Made by `open_websocket`."""
+
+    sink: Sink
+    session: Session | None
+    paused: bool = False
+
+    async def received_message(self, msg: Any, /) -> None:
+        """Handle one frame.
+
+        Raises:
+            ReconnectWebSocket: Discord asked for it (op 7, op 9), or the compressed stream broke.
+        """
+        if type(msg) is bytes:
+            try:
+                msg = self._decompressor.decompress(msg)
+            except (ZstdError, ValueError) as error:  # one context a connection: all later frames would be lost too
+                log.warning("gateway_stream_corrupt", shard=self.shard_id, reason=str(error))
+                await self.close(4000)
+                raise ReconnectWebSocket(self.shard_id) from None
+            if msg is None:
+                return
+        try:
+            frame = orjson.loads(msg)
+        except orjson.JSONDecodeError as error:
+            self._unreadable(str(error))
+            return
+        if type(frame) is not dict:
+            self._unreadable(f"a JSON {type(frame).__name__}")
+            return
+        if self._keep_alive:
+            self._keep_alive.tick()
+        if frame.get("op") == self.DISPATCH:
+            await self._dispatched(frame)
+        else:
+            await self._controlled(frame, msg)
+
+    async def _dispatched(self, frame: dict[str, Any]) -> None:
+        event, payload, seq = frame.get("t"), frame.get("d"), frame.get("s")
+        if event == "MESSAGE_CREATE" and self.sink.full:
+            await self._pause()
+        if type(seq) is int:
+            self.sequence = seq
+        if event == "READY":
+            self._start_session(payload)
+        if type(event) is str:
+            self.sink.handle_dispatch(event, payload, self)
+        else:
+            self._unreadable("a dispatch without a name")
+
+    async def _controlled(self, frame: dict[str, Any], text: str) -> None:
+        """Any other opcode is the library's to handle."""
+        try:
+            await super().received_message(text)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            self._unreadable(f"op {frame.get('op')}: {type(error).__name__} {error}")
+
+    def _start_session(self, ready: Any) -> None:
+        session_id = ready.get("session_id") if type(ready) is dict else None
+        url = ready.get("resume_gateway_url") if type(ready) is dict else None
+        if not isinstance(session_id, str):
+            self._unreadable("READY without session_id: this session can't be resumed")
+            return
+        self.session_id = session_id
+        if isinstance(url, str):
+            self.gateway = yarl.URL(url)
+        self.session = Session(self.shard_id or 0, self.shard_count or 1, session_id, str(self.gateway))
+
+    async def _pause(self) -> None:
+        """Wait for room, unread; heartbeats go on."""
+        metrics.PAUSES.inc()
+        log.warning("reading_paused", shard=self.shard_id, reason="the outbox is full")
+        self.paused = True
+        try:
+            while self.sink.full:
+                try:
+                    async with asyncio.timeout(PAUSE_TICK):
+                        await self.sink.wait_for_room()
+                except TimeoutError:
+                    if self._keep_alive:
+                        self._keep_alive.tick()
+        finally:
+            self.paused = False
+        log.info("reading_resumed", shard=self.shard_id)
+
+    def _unreadable(self, reason: str) -> None:
+        metrics.UNREADABLE.inc()
+        log.warning("gateway_frame_unreadable", shard=self.shard_id, seq=self.sequence, reason=reason)
+
+
+async def open_websocket(
+    client: discord.Client,
+    sink: Sink,
+    url: str,
+    shard_id: int,
+    *,
+    resume: Session | None = None,
+    sequence: int | None = None,
+) -> ShardWebSocket:
+    """Connect, read HELLO, and send RESUME when `resume` is given, else IDENTIFY.
+
+    It does what `DiscordWebSocket.from_client` does, which can't be told of a sink and leaves its socket open when it fails.
+
+    Raises:
+        ReconnectWebSocket, discord.ConnectionClosed, aiohttp.ClientError, OSError, TimeoutError: it didn't work.
+    """
+    async with asyncio.timeout(HANDSHAKE_TIMEOUT):
+        gateway = yarl.URL(url)
+        compression = _ActiveDecompressionContext.COMPRESSION_TYPE
+        query = gateway.with_query(v=INTERNAL_API_VERSION, encoding="json", compress=compression)
+        socket = await client.http.ws_connect(str(query))
+        websocket = ShardWebSocket(socket, loop=client.loop)
+        state = client._connection
+        websocket.sink = sink
+        websocket.session = resume
+        websocket.token = client.http.token
+        websocket.gateway = gateway
+        websocket.call_hooks = state.call_hooks
+        websocket._connection = state
+        websocket._initial_identify = False
+        websocket._max_heartbeat_timeout = state.heartbeat_timeout
+        websocket._rate_limiter.shard_id = shard_id
+        websocket.shard_id = shard_id
+        websocket.shard_count = state.shard_count
+        websocket.session_id = resume.session_id if resume else None
+        websocket.sequence = sequence if resume else None
+        try:
+            await websocket.poll_event()
+            if resume:
+                await websocket.resume()
+            else:
+                await websocket.identify()
+        except BaseException:
+            await close_websocket(websocket, 4000)
+            raise
+    return websocket
+
+
+async def close_websocket(websocket: ShardWebSocket, code: int) -> None:
+    """Close within `CLOSE_TIMEOUT`: 1000 and 1001 end the session, any other code keeps it for a RESUME."""
+    with contextlib.suppress(TimeoutError, OSError):
+        async with asyncio.timeout(CLOSE_TIMEOUT):
+            await websocket.close(code)
