@@ -1,0 +1,7 @@
+"""`python -m botswain_orchestrator`."""
+
+import sys
+
+from botswain_orchestrator.main import main
+
+sys.exit(main())

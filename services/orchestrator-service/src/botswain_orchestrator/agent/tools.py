@@ -1,0 +1,173 @@
+"""Calling tools: from the model's wish to execution-service, and back as text that the model can read.
+
+Whatever goes wrong becomes a result that says so, since the agent may know another way: a tool that doesn't exist,
+arguments that don't fit, an error of the tool's own, execution-service away. Only the turn's own deadline ends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from botswain_proto.v1 import execution_pb2, execution_pb2_grpc
+from botswain_services.logs import get_logger
+from botswain_services.rpc import Peer
+from botswain_services.tracing import span
+from google.protobuf import json_format
+
+from botswain_orchestrator.agent.turn import ToolCall, Turn
+from botswain_orchestrator.events import channels_of
+from botswain_orchestrator.metrics import TOOL_CALLS
+
+log = get_logger(__name__)
+
+PATIENCE = 15.0
+"""Seconds to wait for execution-service, or the server behind it, to come back: a restart takes less."""
+_PAUSES = (0.1, 2.0)
+"""First and longest pause between attempts, in seconds."""
+_BUSY = grpc.StatusCode.RESOURCE_EXHAUSTED
+"""No call was made; there were too many others."""
+_CLEAR_TO_THE_MODEL = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.PERMISSION_DENIED}
+"""Codes whose details speak to the model; before the others stands what they mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What came of a call: text for the model, and whether it says what went wrong."""
+
+    text: str
+    is_error: bool = False
+    structured: dict[str, Any] | None = None
+
+
+class ToolCaller:
+    """Calls tools on behalf of turns."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+        self._stub = execution_pb2_grpc.ExecutionServiceStub(peer.channel)
+
+    async def call(self, turn: Turn, name: str, arguments: dict[str, Any]) -> ToolResult:
+        """Call a tool for the agent, and note the call in `turn`."""
+        tool = turn.tools.tools.get(name)
+        started = time.perf_counter()
+        if tool is None:
+            known = ", ".join(sorted(turn.tools.tools)) or "none"
+            result = ToolResult(f"There is no tool {name!r}. Tools: {known}.", is_error=True)
+        else:
+            result = await self.call_unlisted(turn, name, arguments, repeatable=_repeatable(tool))
+        delivers = tool is not None and tool.delivers
+        turn.calls.append(ToolCall(name, arguments, delivers, result.is_error, time.perf_counter() - started))
+        return result
+
+    async def call_unlisted(self, turn: Turn, name: str, arguments: dict[str, Any], *, repeatable: bool) -> ToolResult:
+        """Call a tool, listed or not, and note nothing.
+
+        Args:
+            turn: on whose behalf.
+            name: the tool's name.
+            arguments: JSON values.
+            repeatable: a call whose connection broke may be made again.
+        """
+        key = turn.next_key()
+        with span("tool", attributes={"tool.name": name, "tool.key": key}) as current:
+            try:
+                request = _request(turn, name, arguments, key)
+                response = await self._call(turn, request, repeatable=repeatable)
+                result = result_of(response)
+            except (ValueError, TypeError) as error:  # arguments that aren't JSON values
+                result = ToolResult(f"The arguments of {name} can't be sent: {error}", is_error=True)
+            except TimeoutError:
+                result = ToolResult(f"execution-service can't be reached; {name} was not called.", is_error=True)
+            except grpc.aio.AioRpcError as error:
+                result = ToolResult(_explain(name, error), is_error=True)
+            current.set_attribute("tool.is_error", result.is_error)
+            TOOL_CALLS.labels(name, "error" if result.is_error else "ok").inc()
+            if result.is_error:
+                log.warning("tool_failed", tool=name, key=key, reason=result.text[:500])
+            else:
+                log.info("tool_called", tool=name, key=key)
+        return result
+
+    async def _call(
+        self, turn: Turn, request: execution_pb2.CallToolRequest, *, repeatable: bool
+    ) -> execution_pb2.CallToolResponse:
+        """One call that counts; more when execution-service, or the server behind it, isn't there for a moment."""
+        clock = asyncio.get_running_loop().time
+        give_up = clock() + min(PATIENCE, turn.seconds_left())
+        pause, longest = _PAUSES
+        while True:
+            # Waiting here rather than inside the call keeps apart what was never sent from what may have been done.
+            if self._peer.channel.get_state(try_to_connect=True) is not grpc.ChannelConnectivity.READY:
+                await asyncio.wait_for(self._peer.channel.channel_ready(), max(0.1, give_up - clock()))
+            try:
+                return await self._stub.CallTool(request, timeout=turn.seconds_left(), metadata=self._peer.metadata())
+            except grpc.aio.AioRpcError as error:
+                again = error.code() is _BUSY or (repeatable and error.code() is grpc.StatusCode.UNAVAILABLE)
+                if not again or clock() + pause > give_up:
+                    raise
+                log.info("tool_call_repeated", tool=request.name, key=request.idempotency_key, reason=error.details())
+            await asyncio.sleep(pause)
+            pause = min(longest, pause * 2)
+
+
+def result_of(response: execution_pb2.CallToolResponse) -> ToolResult:
+    """A tool's answer as text. What isn't text is described; a structured result stands in where there is no text."""
+    structured = (
+        json_format.MessageToDict(response.structured_content) if response.HasField("structured_content") else None
+    )
+    parts = [_text_of(content) for content in response.content]
+    if not any(parts) and structured is not None:
+        parts = [json.dumps(structured, ensure_ascii=False)]
+    text = "\n".join(part for part in parts if part)
+    if response.is_error and not text:
+        text = "The tool failed and didn't say why."
+    return ToolResult(text, response.is_error, structured)
+
+
+def _text_of(content: execution_pb2.ToolContent) -> str:
+    kind = content.WhichOneof("content")
+    if kind == "text":
+        return content.text
+    if kind == "resource":
+        return content.resource.text or f"[resource {content.resource.uri}]"
+    if kind == "binary":
+        return f"[{content.binary.media_type or 'binary'}, {len(content.binary.data)} bytes]"
+    return ""
+
+
+def _request(turn: Turn, name: str, arguments: dict[str, Any], key: str) -> execution_pb2.CallToolRequest:
+    event = turn.event
+    request = execution_pb2.CallToolRequest(
+        name=name,
+        context=execution_pb2.CallContext(
+            bot_id=event.bot_id,
+            correlation_id=event.correlation_id,
+            event_id=event.event_id,
+            run_id=turn.run_id,
+            channel_ids=channels_of(event),
+        ),
+        idempotency_key=key,
+    )
+    request.arguments.update(arguments)
+    return request
+
+
+def _repeatable(tool: execution_pb2.Tool) -> bool:
+    """Delivering tools do their work once per key; the others say what they are."""
+    return tool.delivers or tool.annotations.read_only or tool.annotations.idempotent
+
+
+def _explain(name: str, error: grpc.aio.AioRpcError) -> str:
+    code, details = error.code(), error.details() or ""
+    if code in _CLEAR_TO_THE_MODEL and details:
+        return details
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return f"{name} gave no answer in time; it may have done its work."
+    if code is grpc.StatusCode.UNAVAILABLE:
+        return f"{name} could not be called, or its answer got lost: {details}".removesuffix(": ")
+    return f"{name} could not be called: {code.name} {details}".rstrip()

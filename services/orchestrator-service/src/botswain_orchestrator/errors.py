@@ -1,0 +1,30 @@
+"""The orchestrator's exceptions.
+
+OrchestratorError
+├── LedgerError              the database can't be opened, or is another program's
+├── ToolsUnavailableError    execution-service hasn't told its tools in time
+├── ModelError               the model gave no answer: what it or its server said
+└── DrainingError            the process is ending; what was asked is to be asked again
+"""
+
+from botswain_services import ServiceError
+
+
+class OrchestratorError(ServiceError):
+    """Root of everything this package raises on its own."""
+
+
+class LedgerError(OrchestratorError):
+    """The database can't be opened, or its schema isn't one this version knows."""
+
+
+class ToolsUnavailableError(OrchestratorError):
+    """execution-service could not be asked for its tools in time."""
+
+
+class ModelError(OrchestratorError):
+    """The model gave no answer. The message is what it or its server said, without secrets."""
+
+
+class DrainingError(OrchestratorError):
+    """The process is ending. What was recorded is answered after the next start; the rest is to be sent again."""

@@ -1,0 +1,148 @@
+"""Events come in: checked, recorded once, and put into their lanes in the order in which they were recorded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from botswain_proto.v1 import coordination_pb2, event_pb2, orchestrator_pb2
+from botswain_services.logs import get_logger
+
+from botswain_orchestrator.errors import DrainingError
+from botswain_orchestrator.events import MAX_ID, check, lane_of
+from botswain_orchestrator.lanes import Lanes
+from botswain_orchestrator.ledger import Entry, Ledger, Recording
+from botswain_orchestrator.metrics import EVENTS
+
+log = get_logger(__name__)
+
+_DRAINING = "the orchestrator is ending; send the event again"
+_LATER = "the orchestrator is ending; the event is recorded and will be answered after the next start"
+
+_Waiter: TypeAlias = "asyncio.Future[orchestrator_pb2.ProcessResponse]"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a batch."""
+
+    recorded: int
+    duplicates: int
+    rejected: list[tuple[str, str]]
+    """Event ids and the reasons why they can't be recorded."""
+
+
+class Intake:
+    """Records events and hands them to the lanes; tells who waits how their turns ended."""
+
+    def __init__(self, ledger: Ledger, lanes: Lanes[Entry]) -> None:
+        self._ledger = ledger
+        self._lanes = lanes
+        self._waiters: defaultdict[int, list[_Waiter]] = defaultdict(list)
+        self.draining = asyncio.Event()
+
+    async def resume(self) -> int:
+        """Queue the events that were recorded before and not answered; how many."""
+        entries = await self._ledger.unfinished()
+        self._enqueue(entries)
+        return len(entries)
+
+    async def take(
+        self, batch: Iterable[event_pb2.InternalEvent], *, bot_id: str, cursor: coordination_pb2.ShardCursor | None
+    ) -> Taken:
+        """Record what can be recorded of a batch, with its cursor; their turns run afterwards, on their own."""
+        good: list[tuple[str, event_pb2.InternalEvent]] = []
+        rejected: list[tuple[str, str]] = []
+        for event in batch:
+            event.bot_id = event.bot_id or bot_id
+            reason = check(event, bot_id=bot_id)
+            if reason is None:
+                good.append((lane_of(event), event))
+            else:
+                rejected.append((event.event_id[:MAX_ID], reason))
+                log.warning(
+                    "event_rejected",
+                    event_id=event.event_id[:MAX_ID],
+                    correlation_id=event.correlation_id[:MAX_ID],
+                    reason=reason,
+                )
+        if cursor is not None and not (bot_id and cursor.shard.count > 0 and cursor.session_id):
+            rejected.append(("", "cursor: bot_id, shard.count or session_id is not set; the cursor was not recorded"))
+            log.warning("cursor_rejected", bot_id=bot_id, shard_count=cursor.shard.count)
+            cursor = None
+        recording = Recording([], 0)
+        if good or cursor is not None:
+            recording = await self._ledger.record(good, bot_id=bot_id, cursor=cursor, committed=self._recorded)
+        EVENTS.labels("recorded").inc(len(recording.new))
+        EVENTS.labels("duplicate").inc(recording.duplicates)
+        EVENTS.labels("rejected").inc(len(rejected))
+        return Taken(len(recording.new), recording.duplicates, rejected)
+
+    async def process(self, event: event_pb2.InternalEvent) -> orchestrator_pb2.ProcessResponse:
+        """Record one event that `check()` passed, and wait until its turn is over.
+
+        An event that was recorded before isn't answered again: its first result comes back as a duplicate's,
+        once there is one.
+
+        Raises:
+            DrainingError: the process is ending. What was recorded is answered after the next start.
+        """
+        if self.draining.is_set():
+            raise DrainingError(_DRAINING)
+        waiter: _Waiter = asyncio.get_running_loop().create_future()
+
+        def recorded(recording: Recording) -> None:
+            for entry in recording.new:
+                self._waiters[entry.id].append(waiter)
+            self._recorded(recording)
+
+        recording = await self._ledger.record([(lane_of(event), event)], committed=recorded)
+        EVENTS.labels("recorded" if recording.new else "duplicate").inc()
+        if recording.new:
+            return await waiter
+        return _as_duplicate(await self._first_result(event, waiter))
+
+    async def _first_result(self, event: event_pb2.InternalEvent, waiter: _Waiter) -> orchestrator_pb2.ProcessResponse:
+        receipt = await self._ledger.receipt(event.bot_id, event.event_id)
+        if receipt is not None and receipt.result is None:
+            self._waiters[receipt.entry.id].append(waiter)
+            # Its turn may have ended between the look and the wait.
+            receipt = await self._ledger.receipt(event.bot_id, event.event_id)
+        if receipt is None:
+            raise DrainingError(_DRAINING)
+        if receipt.result is not None:
+            return receipt.result
+        if self.draining.is_set():
+            raise DrainingError(_LATER)
+        return await waiter
+
+    def finished(self, entry: Entry, result: orchestrator_pb2.ProcessResponse) -> None:
+        """Tell those who wait for `entry`."""
+        for waiter in self._waiters.pop(entry.id, ()):
+            if not waiter.done():
+                waiter.set_result(result)
+
+    def drain(self) -> None:
+        """Take nothing new, start no turn; those who wait for a turn that didn't start are told so."""
+        self.draining.set()
+        for entry in self._lanes.close():
+            for waiter in self._waiters.pop(entry.id, ()):
+                if not waiter.done():  # else its caller went away
+                    waiter.set_exception(DrainingError(_LATER))
+
+    def _recorded(self, recording: Recording) -> None:
+        self._enqueue(recording.new)
+
+    def _enqueue(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            self._lanes.put(entry.lane, entry)
+
+
+def _as_duplicate(result: orchestrator_pb2.ProcessResponse) -> orchestrator_pb2.ProcessResponse:
+    duplicate = orchestrator_pb2.ProcessResponse()
+    duplicate.CopyFrom(result)
+    duplicate.status = orchestrator_pb2.TURN_STATUS_DUPLICATE
+    return duplicate

@@ -1,0 +1,96 @@
+"""Lanes: one queue per conversation.
+
+What is put into one lane runs in order, one after the other. Lanes run side by side, at most `workers` items at a
+time over all of them, so a slow item holds up its own lane only. A lane exists while it has something to do: the
+first item makes it and starts its task, and the task removes it when the queue is empty. Waiting lanes get their
+turn in the order in which they asked (the semaphore is fair), one item each, so a busy conversation can't starve a
+quiet one.
+
+Draining is graceful depletion the other way round: what runs may finish, what waits is given back, because it is
+recorded and will run after the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+class Lanes(Generic[Item]):
+    """Runs items of many lanes.
+
+    Args:
+        run: does the work of one item. What it raises ends the lane's task and surfaces in `drain()`, so it should not.
+        workers: items that run at the same time.
+    """
+
+    def __init__(self, run: Callable[[Item], Awaitable[None]], *, workers: int) -> None:
+        self._run = run
+        self._slots = asyncio.Semaphore(workers)
+        self._queues: dict[Hashable, deque[Item]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._draining = False
+        self.waiting = 0
+        """Items that have not started."""
+        self.running = 0
+        """Items under way."""
+
+    def __len__(self) -> int:
+        return len(self._queues)
+
+    def put(self, lane: Hashable, item: Item) -> bool:
+        """Queue `item`; False when draining, and then it isn't queued."""
+        if self._draining:
+            return False
+        self.waiting += 1
+        queue = self._queues.get(lane)
+        if queue is not None:
+            queue.append(item)
+            return True
+        self._queues[lane] = deque((item,))
+        task = asyncio.get_running_loop().create_task(self._work(lane), name=f"lane {lane}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return True
+
+    async def _work(self, lane: Hashable) -> None:
+        queue = self._queues[lane]
+        try:
+            while queue:
+                async with self._slots:
+                    if not queue:  # given back while this lane waited for its slot
+                        break
+                    item = queue.popleft()
+                    self.waiting -= 1
+                    self.running += 1
+                    try:
+                        await self._run(item)
+                    finally:
+                        self.running -= 1
+        finally:
+            del self._queues[lane]
+
+    def close(self) -> list[Item]:
+        """Start nothing more; the items that were waiting."""
+        self._draining = True
+        given_back = [item for queue in self._queues.values() for item in queue]
+        for queue in self._queues.values():
+            queue.clear()
+        self.waiting = 0
+        return given_back
+
+    async def drain(self) -> None:
+        """Close, and wait for what runs."""
+        self.close()
+        await asyncio.gather(*self._tasks)
+
+    async def cancel(self) -> None:
+        """Close, and end what still runs."""
+        self.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

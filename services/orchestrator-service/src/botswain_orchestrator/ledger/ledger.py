@@ -1,0 +1,256 @@
+"""What is asked of the ledger and what is written into it, as operations that each run in one transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from botswain_proto.v1 import coordination_pb2, event_pb2, orchestrator_pb2
+from sqlalchemy import Connection, or_, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from botswain_orchestrator.ledger.database import Database
+from botswain_orchestrator.ledger.tables import checkpoints, cursors, events, runs
+
+_LARGEST_INSERT = 500
+"""Rows: SQLite takes 32,766 parameters in a statement."""
+
+
+class EventStatus(IntEnum):
+    """Where an event stands."""
+
+    RECORDED = 0
+    """It waits for its turn, or its turn is under way."""
+    COMPLETED = 1
+    FAILED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A recorded event: its row and its lane."""
+
+    id: int
+    lane: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What became of a batch: the events that are new, in order, and how many were known."""
+
+    new: list[Entry]
+    duplicates: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What is known of an event that was recorded before; `result` when its turn is over."""
+
+    entry: Entry
+    result: orchestrator_pb2.ProcessResponse | None
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A graph's state after a turn, as LangGraph's serializer wrote it."""
+
+    thread_id: str
+    namespace: str
+    checkpoint_id: str
+    encoding: str
+    checkpoint: bytes
+    details: bytes
+
+
+class Ledger:
+    """The operations. `now` gives seconds since 1970."""
+
+    def __init__(self, database: Database, *, now: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._now = now
+
+    async def record(
+        self,
+        batch: Sequence[tuple[str, event_pb2.InternalEvent]],
+        *,
+        bot_id: str = "",
+        cursor: coordination_pb2.ShardCursor | None = None,
+        committed: Callable[[Recording], None] | None = None,
+    ) -> Recording:
+        """Record events with the cursor of the shard they came from, in one transaction; each event once.
+
+        Args:
+            batch: (lane, event) pairs, in order.
+            bot_id: whose shard `cursor` is of.
+            cursor: moves forward only, within one session.
+            committed: called in the event loop once it is durable, in the order of recording.
+        """
+        now = self._milliseconds()
+        rows = [
+            {
+                "bot_id": event.bot_id,
+                "event_id": event.event_id,
+                "lane": lane,
+                "correlation_id": event.correlation_id,
+                "payload": event.SerializeToString(),
+                "status": EventStatus.RECORDED,
+                "attempts": 0,
+                "received_at": now,
+            }
+            for lane, event in batch
+        ]
+
+        def work(connection: Connection) -> Recording:
+            new = _insert_events(connection, rows)
+            if cursor is not None:
+                _move_cursor(connection, bot_id, cursor, now)
+            return Recording(new, duplicates=len(rows) - len(new))
+
+        return await self._database.write(work, committed=committed)
+
+    async def receipt(self, bot_id: str, event_id: str) -> Receipt | None:
+        """What is known of an event; None when it was never recorded."""
+        query = (
+            select(events.c.id, events.c.lane, runs.c.result)
+            .join_from(events, runs, runs.c.event == events.c.id, isouter=True)
+            .where(events.c.bot_id == bot_id, events.c.event_id == event_id)
+        )
+
+        def work(connection: Connection) -> Receipt | None:
+            row = connection.execute(query).one_or_none()
+            if row is None:
+                return None
+            result = orchestrator_pb2.ProcessResponse.FromString(row.result) if row.result is not None else None
+            return Receipt(Entry(row.id, row.lane), result)
+
+        return await self._database.read(work)
+
+    async def unfinished(self) -> list[Entry]:
+        """The events whose turn is not over, oldest first."""
+        query = select(events.c.id, events.c.lane).where(events.c.finished_at.is_(None)).order_by(events.c.id)
+        return await self._database.read(lambda connection: [Entry(*row) for row in connection.execute(query)])
+
+    async def start(self, entry: Entry) -> event_pb2.InternalEvent:
+        """Count one more attempt at the event's turn; the event as it was recorded."""
+        statement = (
+            update(events)
+            .where(events.c.id == entry.id)
+            .values(attempts=events.c.attempts + 1)
+            .returning(events.c.payload)
+        )
+        payload = await self._database.write(lambda connection: connection.execute(statement).scalar_one())
+        return event_pb2.InternalEvent.FromString(payload)
+
+    async def finish(
+        self, entry: Entry, result: orchestrator_pb2.ProcessResponse, checkpoint: Checkpoint | None = None
+    ) -> None:
+        """Record how a turn ended, together with what the conversation remembers from it."""
+        now = self._milliseconds()
+        completed = result.status == orchestrator_pb2.TURN_STATUS_COMPLETED
+        close = (
+            update(events)
+            .where(events.c.id == entry.id)
+            .values(status=EventStatus.COMPLETED if completed else EventStatus.FAILED, finished_at=now)
+        )
+        run = {
+            "id": result.run_id,
+            "event": entry.id,
+            "status": result.status,
+            "delivery": result.delivery,
+            "result": result.SerializeToString(),
+            "finished_at": now,
+        }
+
+        def work(connection: Connection) -> None:
+            connection.execute(close)
+            connection.execute(_REPLACE_RUN, run)
+            if checkpoint is not None:
+                values = {name: getattr(checkpoint, name) for name in Checkpoint.__slots__}
+                connection.execute(_REPLACE_CHECKPOINT, values | {"updated_at": now})
+
+        await self._database.write(work)
+
+    async def checkpoint(self, thread_id: str, namespace: str) -> Checkpoint | None:
+        """The latest checkpoint of a thread."""
+        columns = [checkpoints.c[name] for name in Checkpoint.__slots__]
+        query = select(*columns).where(checkpoints.c.thread_id == thread_id, checkpoints.c.namespace == namespace)
+
+        def work(connection: Connection) -> Checkpoint | None:
+            row = connection.execute(query).one_or_none()
+            return Checkpoint(*row) if row is not None else None
+
+        return await self._database.read(work)
+
+    async def forget(self, thread_id: str) -> None:
+        """Drop what a conversation remembers."""
+        statement = checkpoints.delete().where(checkpoints.c.thread_id == thread_id)
+        await self._database.write(lambda connection: _run(connection, statement))
+
+    async def cursor(self, bot_id: str, shard_id: int, shard_count: int) -> coordination_pb2.ShardCursor | None:
+        """Where a shard's recorded events end."""
+        query = select(cursors.c.cursor).where(
+            cursors.c.bot_id == bot_id, cursors.c.shard_id == shard_id, cursors.c.shard_count == shard_count
+        )
+        data = await self._database.read(lambda connection: connection.execute(query).scalar_one_or_none())
+        return coordination_pb2.ShardCursor.FromString(data) if data is not None else None
+
+    async def ping(self) -> None:
+        """Ask the database something; raises when it doesn't answer."""
+        await self._database.read(lambda connection: connection.exec_driver_sql("SELECT 1").scalar_one())
+
+    def _milliseconds(self) -> int:
+        return int(self._now() * 1000)
+
+
+def _run(connection: Connection, statement: Any) -> None:
+    connection.execute(statement)
+
+
+_INSERT_EVENTS = upsert(events).on_conflict_do_nothing().returning(events.c.id, events.c.lane)
+
+
+def _insert_events(connection: Connection, rows: list[dict[str, Any]]) -> list[Entry]:
+    new: list[Entry] = []
+    for start in range(0, len(rows), _LARGEST_INSERT):
+        new += [Entry(*row) for row in connection.execute(_INSERT_EVENTS, rows[start : start + _LARGEST_INSERT])]
+    return sorted(new, key=lambda entry: entry.id)
+
+
+def _replacing(table: Any, *keys: str) -> Any:
+    """INSERT, or replace the row with the same keys."""
+    statement = upsert(table)
+    others = {column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=others)
+
+
+_REPLACE_RUN = _replacing(runs, "id")
+_REPLACE_CHECKPOINT = _replacing(checkpoints, "thread_id", "namespace")
+
+
+def _forward_cursor() -> Any:
+    """INSERT, or replace; but a batch sent again after a lost acknowledgement must not move the cursor back."""
+    statement = upsert(cursors)
+    new = statement.excluded
+    values = {name: new[name] for name in ("session_id", "seq", "cursor", "updated_at")}
+    forward = or_(cursors.c.session_id != new.session_id, cursors.c.seq <= new.seq)
+    return statement.on_conflict_do_update(
+        index_elements=["bot_id", "shard_count", "shard_id"], set_=values, where=forward
+    )
+
+
+_FORWARD_CURSOR = _forward_cursor()
+
+
+def _move_cursor(connection: Connection, bot_id: str, cursor: coordination_pb2.ShardCursor, now: int) -> None:
+    row = {
+        "bot_id": bot_id,
+        "shard_count": cursor.shard.count,
+        "shard_id": cursor.shard.id,
+        "session_id": cursor.session_id,
+        "seq": cursor.seq,
+        "cursor": cursor.SerializeToString(),
+        "updated_at": now,
+    }
+    connection.execute(_FORWARD_CURSOR, row)

@@ -1,0 +1,80 @@
+"""The orchestrator's settings: environment variables, checked at start."""
+
+from __future__ import annotations
+
+from botswain_services import ServiceSettings, SettingsError
+from botswain_services.rpc import parse_target
+from pydantic import Field, SecretStr, field_validator
+
+from botswain_orchestrator.agent.names import parse_model_name
+
+SYSTEM_PROMPT = (
+    "You are a helpful assistant in a Discord channel. Answer briefly and kindly, in the user's language; Discord's "
+    "Markdown works. What you write as plain text is sent to the channel for you. Use the tools when the answer needs "
+    "them: to react, to edit, to send several messages, to read a file or a page. After you sent the answer with a "
+    "tool, end with an empty message."
+)
+
+
+class OrchestratorSettings(ServiceSettings):
+    """What orchestrator-service reads."""
+
+    bind_host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    http_port: int = Field(default=8000, ge=0, le=65535, description="Port of the HTTP API and the probes.")
+    grpc_port: int = Field(default=50051, ge=0, le=65535, description="Port of the gRPC API.")
+    database_url: str = Field(
+        default="sqlite:///data/botswain.db",
+        description="The ledger: sqlite:///relative/path.db or sqlite:////absolute/path.db; folders are made.",
+    )
+    execution_service_url: str = Field(
+        default="grpc://execution-service:50052",
+        description="execution-service: grpc://host:port or grpcs://host:port.",
+    )
+    model: str = Field(default="scripted", description="Who answers: scripted, openai:<model> or ollama:<model>.")
+    model_base_url: str | None = Field(
+        default=None, description="The model's server, e.g. http://127.0.0.1:8080/v1; none: the provider's own."
+    )
+    model_api_key: SecretStr | None = Field(default=None, description="Key for the model's server.")
+    model_timeout_seconds: float = Field(
+        default=60.0, gt=0, le=3600, description="Longest wait for one answer of the model, in seconds."
+    )
+    system_prompt: str = Field(default=SYSTEM_PROMPT, max_length=100_000, description="What the model is told first.")
+    history_limit: int = Field(
+        default=40,
+        ge=2,
+        le=10_000,
+        description="Messages of a conversation that the agent remembers, tool messages included.",
+    )
+    max_steps: int = Field(default=8, ge=1, le=100, description="Most rounds of tool calls in one turn.")
+    turn_timeout_seconds: float = Field(
+        default=110.0, gt=0, le=3600, description="Longest time of one turn, in seconds."
+    )
+    workers: int = Field(default=32, ge=1, le=10_000, description="Turns that run at the same time.")
+
+    @field_validator("database_url")
+    @classmethod
+    def _only_sqlite(cls, value: str) -> str:
+        scheme = value.partition(":")[0]
+        if scheme.partition("+")[0] in ("postgres", "postgresql"):
+            raise ValueError("PostgreSQL isn't supported yet; use a SQLite file: sqlite:///data/botswain.db")
+        if not value.startswith("sqlite:///") or value == "sqlite:///" or ":memory:" in value:
+            raise ValueError(
+                "not of the form sqlite:///relative/path.db or sqlite:////absolute/path.db "
+                "(a database in memory would lose events)"
+            )
+        return value
+
+    @field_validator("execution_service_url")
+    @classmethod
+    def _grpc_url(cls, value: str) -> str:
+        try:
+            parse_target(value, variable="EXECUTION_SERVICE_URL")
+        except SettingsError as error:
+            raise ValueError(str(error).partition(": ")[2]) from None
+        return value
+
+    @field_validator("model")
+    @classmethod
+    def _known_model(cls, value: str) -> str:
+        parse_model_name(value)
+        return value

@@ -1,0 +1,156 @@
+"""One turn: a recorded event goes to the agent, and how that ended goes into the ledger. Whatever happens, the lane
+goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from collections.abc import Callable
+
+from botswain_proto.v1 import event_pb2, orchestrator_pb2
+from botswain_services.logs import bound, get_logger
+from botswain_services.tracing import span
+from google.protobuf.duration_pb2 import Duration
+
+from botswain_orchestrator.agent.catalog import NO_TOOLS, ToolCatalog, ToolSet
+from botswain_orchestrator.agent.graph import Agent
+from botswain_orchestrator.agent.memory import LedgerSaver
+from botswain_orchestrator.agent.turn import Turn
+from botswain_orchestrator.errors import OrchestratorError, ToolsUnavailableError
+from botswain_orchestrator.events import reply_channel
+from botswain_orchestrator.ids import run_id
+from botswain_orchestrator.ledger import Entry, Ledger
+from botswain_orchestrator.metrics import TURN_SECONDS, TURNS
+
+log = get_logger(__name__)
+
+PATIENCE_WITHOUT_CHANNEL = 1.0
+"""Seconds that an event whose answer goes back to its caller waits for tools; it can do without."""
+
+
+class TurnRunner:
+    """Runs turns.
+
+    Args:
+        finished: told each turn's result once it is recorded.
+        timeout: longest time of a turn, in seconds.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        agent: Agent,
+        memory: LedgerSaver,
+        catalog: ToolCatalog,
+        *,
+        finished: Callable[[Entry, orchestrator_pb2.ProcessResponse], None],
+        timeout: float,
+    ) -> None:
+        self._ledger = ledger
+        self._agent = agent
+        self._memory = memory
+        self._catalog = catalog
+        self._finished = finished
+        self._timeout = timeout
+
+    async def run(self, entry: Entry) -> None:
+        """Answer one event. Raises nothing but cancellation, which leaves the event to the next start."""
+        try:
+            event = await self._ledger.start(entry)
+        except Exception as error:  # noqa: BLE001 - the ledger's engine has exceptions of its own, and the lane must go on
+            log.error("turn_not_started", row=entry.id, lane=entry.lane, reason=str(error))  # noqa: TRY400
+            self._finished(entry, _unrecorded(orchestrator_pb2.ProcessResponse(), error))
+            return
+        run = run_id(event.bot_id, event.event_id)
+        with (
+            bound(correlation_id=event.correlation_id, event_id=event.event_id, run_id=run),
+            span("turn", traceparent=event.traceparent, attributes={"run.id": run, "event.id": event.event_id}),
+        ):
+            started = time.perf_counter()
+            turn, failure = await self._answer(event, run, entry.lane)
+            seconds = time.perf_counter() - started
+            result = response(turn, seconds=seconds, error=failure)
+            checkpoint = self._memory.take(entry.lane)
+            try:
+                await self._ledger.finish(entry, result, checkpoint if failure is None else None)
+            except Exception as problem:  # noqa: BLE001 - as above
+                log.error("turn_not_recorded", reason=str(problem))  # noqa: TRY400
+                result = _unrecorded(result, problem)
+            _note(result, seconds)
+        self._finished(entry, result)
+
+    async def _answer(self, event: event_pb2.InternalEvent, run: str, lane: str) -> tuple[Turn, str | None]:
+        """The turn as far as it came, and why it came no further."""
+        loop = asyncio.get_running_loop()
+        turn = Turn(event, run, NO_TOOLS, deadline=loop.time() + self._timeout)
+        try:
+            async with asyncio.timeout(self._timeout):
+                turn.tools = await self._tools(event, turn)
+                await self._agent.answer(turn, lane)
+        except TimeoutError:
+            return turn, f"the turn took longer than {self._timeout:g} s (TURN_TIMEOUT_SECONDS)"
+        except Exception as error:  # noqa: BLE001 - a turn that breaks, however it breaks, must not take its lane along
+            if not isinstance(error, OrchestratorError):
+                # Without the frames' variables, which could hold a key.
+                log.error("turn_broke", traceback="".join(traceback.format_exception(error)))  # noqa: TRY400
+            return turn, str(error) or type(error).__name__
+        return turn, None
+
+    async def _tools(self, event: event_pb2.InternalEvent, turn: Turn) -> ToolSet:
+        """Without its tools an answer can't be delivered, so an event with a channel waits for them as long as it may."""
+        if reply_channel(event):
+            return await self._catalog.tools(event.bot_id, patience=0.9 * turn.seconds_left())
+        try:
+            return await self._catalog.tools(event.bot_id, patience=PATIENCE_WITHOUT_CHANNEL)
+        except ToolsUnavailableError as error:
+            log.warning("turn_without_tools", reason=str(error))
+            return NO_TOOLS
+
+
+def response(turn: Turn, *, seconds: float, error: str | None) -> orchestrator_pb2.ProcessResponse:
+    """A turn's result, as callers get it and the ledger keeps it."""
+    summaries = [
+        orchestrator_pb2.ToolCallSummary(name=call.name, is_error=call.is_error, duration=duration(call.seconds))
+        for call in turn.calls
+    ]
+    return orchestrator_pb2.ProcessResponse(
+        correlation_id=turn.event.correlation_id,
+        event_id=turn.event.event_id,
+        run_id=turn.run_id,
+        status=orchestrator_pb2.TURN_STATUS_FAILED if error is not None else orchestrator_pb2.TURN_STATUS_COMPLETED,
+        response=turn.text,
+        tool_calls=summaries,
+        delivery=turn.delivery
+        or (orchestrator_pb2.DELIVERY_AGENT if turn.delivered else orchestrator_pb2.DELIVERY_NONE),
+        duration=duration(seconds),
+        error=error or "",
+    )
+
+
+def _unrecorded(result: orchestrator_pb2.ProcessResponse, error: Exception) -> orchestrator_pb2.ProcessResponse:
+    failed = orchestrator_pb2.ProcessResponse()
+    failed.CopyFrom(result)
+    failed.status = orchestrator_pb2.TURN_STATUS_FAILED
+    failed.error = f"the ledger did not take it: {error}; the event's turn runs again after the next start"
+    return failed
+
+
+def duration(seconds: float) -> Duration:
+    """Seconds as protobuf's Duration."""
+    message = Duration()
+    message.FromNanoseconds(int(seconds * 1e9))
+    return message
+
+
+def _note(result: orchestrator_pb2.ProcessResponse, seconds: float) -> None:
+    status = orchestrator_pb2.TurnStatus.Name(result.status).removeprefix("TURN_STATUS_").lower()
+    delivery = orchestrator_pb2.Delivery.Name(result.delivery).removeprefix("DELIVERY_").lower()
+    TURNS.labels(status, delivery).inc()
+    TURN_SECONDS.observe(seconds)
+    fields = {"delivery": delivery, "tool_calls": len(result.tool_calls), "milliseconds": round(seconds * 1000, 1)}
+    if result.error:
+        log.error("turn_failed", reason=result.error, **fields)
+    else:
+        log.info("turn_completed", **fields)

@@ -1,0 +1,213 @@
+"""An orchestrator in this process, on real sockets and a real database file, and an execution-service it can call."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from botswain_orchestrator.service import OrchestratorService
+from botswain_orchestrator.settings import OrchestratorSettings
+from botswain_proto.v1 import event_pb2, execution_pb2, execution_pb2_grpc, orchestrator_pb2, orchestrator_pb2_grpc
+from botswain_services.auth import TokenIssuer, TokenVerifier
+from botswain_services.lifecycle import serve
+from botswain_services.rpc import Peer, RpcServer, connect
+
+SECRET = "a-secret-for-these-tests-alone-32b"
+DEADLINE = 20.0
+BOT = "900000000000000001"
+CHANNEL = "100000000000000001"
+
+
+def tool(name: str, *arguments: str, delivers: bool = False) -> execution_pb2.Tool:
+    """A tool whose arguments are all strings, and required."""
+    message = execution_pb2.Tool(name=name, server="discord", description=f"{name}.", delivers=delivers)
+    message.input_schema.update(
+        {"type": "object", "properties": {a: {"type": "string"} for a in arguments}, "required": list(arguments)}
+    )
+    return message
+
+
+TOOLS = [
+    tool("discord_send_message", "channel_id", "content", delivers=True),
+    tool("discord_edit_message", "channel_id", "message_id", "content", delivers=True),
+    tool("discord_add_reaction", "channel_id", "message_id", "emoji"),
+    tool("read_file", "path"),
+]
+
+
+@dataclass
+class FakeExecution(execution_pb2_grpc.ExecutionServiceServicer):
+    """Stands where execution-service does: keeps every call, and answers as told."""
+
+    tools: list[execution_pb2.Tool] = field(default_factory=lambda: list(TOOLS))
+    calls: list[execution_pb2.CallToolRequest] = field(default_factory=list)
+    answer: Callable[[execution_pb2.CallToolRequest], Awaitable[execution_pb2.CallToolResponse]] | None = None
+    traceparents: list[str] = field(default_factory=list)
+    port: int = 0
+    _ids: Any = field(default_factory=lambda: itertools.count(700000000000000001))
+    _called: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def ListTools(self, request: Any, context: Any) -> execution_pb2.ListToolsResponse:
+        return execution_pb2.ListToolsResponse(tools=self.tools)
+
+    async def CallTool(self, request: execution_pb2.CallToolRequest, context: Any) -> execution_pb2.CallToolResponse:
+        metadata = dict(context.invocation_metadata())
+        self.traceparents.append(metadata.get("traceparent", ""))
+        async with self._called:
+            self.calls.append(request)
+            self._called.notify_all()
+        if self.answer is not None:
+            return await self.answer(request)
+        return self.success(request)
+
+    def success(self, request: execution_pb2.CallToolRequest) -> execution_pb2.CallToolResponse:
+        text = json.dumps({"message_id": str(next(self._ids)), "channel_id": CHANNEL})
+        return execution_pb2.CallToolResponse(content=[execution_pb2.ToolContent(text=text)])
+
+    def sent(self) -> list[tuple[str, str]]:
+        """(channel, content) of every message sent, in order."""
+        sends = [call for call in self.calls if call.name == "discord_send_message"]
+        return [(call.arguments["channel_id"], call.arguments["content"]) for call in sends]  # type: ignore[misc]
+
+    async def wait_for_calls(self, count: int) -> None:
+        """Wait until that many calls came in."""
+        async with self._called, asyncio.timeout(DEADLINE):
+            await self._called.wait_for(lambda: len(self.calls) >= count)
+
+
+def failure(text: str) -> execution_pb2.CallToolResponse:
+    """A tool's own error."""
+    return execution_pb2.CallToolResponse(content=[execution_pb2.ToolContent(text=text)], is_error=True)
+
+
+@contextlib.asynccontextmanager
+async def serving_execution(fake: FakeExecution, port: int = 0) -> AsyncIterator[FakeExecution]:
+    """Serve `fake` by gRPC, with authentication."""
+    server = RpcServer("127.0.0.1", port, TokenVerifier(SECRET, audience="execution-service"))
+    server.add_servicer("botswain.v1.ExecutionService", execution_pb2_grpc.add_ExecutionServiceServicer_to_server, fake)
+    await server.start()
+    fake.port = server.port
+    try:
+        yield fake
+    finally:
+        await server.drain(0)
+
+
+@pytest.fixture
+async def execution() -> AsyncIterator[FakeExecution]:
+    """An execution-service."""
+    async with serving_execution(FakeExecution()) as fake:
+        yield fake
+
+
+@dataclass
+class Orchestrator:
+    """A running orchestrator, seen from outside."""
+
+    service: OrchestratorService
+    peer: Peer
+    http: httpx.AsyncClient
+    stop: asyncio.Event
+    _task: asyncio.Task[None]
+
+    @property
+    def stub(self) -> orchestrator_pb2_grpc.OrchestratorServiceStub:
+        return orchestrator_pb2_grpc.OrchestratorServiceStub(self.peer.channel)
+
+    async def process(self, event: event_pb2.InternalEvent) -> orchestrator_pb2.ProcessResponse:
+        """Call `Process`."""
+        request = orchestrator_pb2.ProcessRequest(event=event)
+        return await self.stub.Process(request, timeout=DEADLINE, metadata=self.peer.metadata())
+
+    def publish(self, requests: AsyncIterator[orchestrator_pb2.PublishRequest]) -> Any:
+        """Call `Publish`."""
+        return self.stub.Publish(requests, timeout=DEADLINE, metadata=self.peer.metadata())
+
+    async def ask(self, text: str, **fields: Any) -> orchestrator_pb2.ProcessResponse:
+        """Have a user write `text`."""
+        return await self.process(message(text, **fields))
+
+    async def end(self) -> None:
+        """As SIGTERM does."""
+        self.stop.set()
+        await self._task
+
+
+@contextlib.asynccontextmanager
+async def running(folder: Path, execution_port: int, **settings: Any) -> AsyncIterator[Orchestrator]:
+    """Run an orchestrator with its ledger in `folder`."""
+    chosen = OrchestratorSettings(
+        http_port=0,
+        grpc_port=0,
+        service_auth_secret=SECRET,
+        database_url=f"sqlite:///{folder}/ledger.db",
+        execution_service_url=f"grpc://127.0.0.1:{execution_port}",
+        shutdown_grace_seconds=settings.pop("shutdown_grace_seconds", 5.0),
+        **settings,
+    )
+    service = OrchestratorService(chosen)
+    stop = asyncio.Event()
+    task = asyncio.create_task(serve(service, stop=stop))
+    try:
+        async with asyncio.timeout(DEADLINE):
+            while service.health.phase != "running" and not task.done():
+                await asyncio.sleep(0.005)
+        if task.done():
+            task.result()
+        assert service.rpc is not None
+        tokens = TokenIssuer(SECRET, issuer="discord-service", audience="orchestrator-service")
+        peer = connect(f"grpc://127.0.0.1:{service.rpc.port}", tokens, variable="TEST")
+        base = f"http://127.0.0.1:{service.port}"
+        async with httpx.AsyncClient(base_url=base, headers=tokens.header(), timeout=DEADLINE) as http:
+            yield Orchestrator(service, peer, http, stop, task)
+        await peer.close()
+    finally:
+        stop.set()
+        await task
+
+
+@pytest.fixture
+async def orchestrator(tmp_path: Path, execution: FakeExecution) -> AsyncIterator[Orchestrator]:
+    """An orchestrator with the scripted model."""
+    async with running(tmp_path, execution.port) as started:
+        yield started
+
+
+_numbers = itertools.count(800000000000000001)
+
+
+def message(
+    text: str, *, channel: str = CHANNEL, user: str = "42", name: str = "Alice", **more: Any
+) -> event_pb2.InternalEvent:
+    """A Discord message as discord-service publishes it."""
+    message_id = str(next(_numbers))
+    event = event_pb2.InternalEvent(
+        correlation_id=f"correlation-{message_id}",
+        source=event_pb2.EVENT_SOURCE_DISCORD,
+        source_event_id=message_id,
+        source_channel_id=channel,
+        source_user_id=user,
+        source_user_name=name,
+        content_type=event_pb2.CONTENT_TYPE_TEXT,
+        content=text,
+        event_id=f"discord:message:{message_id}",
+        bot_id=BOT,
+        **more,
+    )
+    event.routing.reply_channel_id = channel
+    event.routing.conversation.conversation_id = f"discord:{BOT}:{channel}"
+    return event
+
+
+def is_unavailable(error: grpc.aio.AioRpcError) -> bool:
+    """Whether a call is to be made again."""
+    return error.code() is grpc.StatusCode.UNAVAILABLE
