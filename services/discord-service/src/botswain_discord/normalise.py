@@ -144,8 +144,7 @@ def _content(payload: Mapping[str, Any], odd: list[str]) -> str:
     """The text; empty where Discord withholds it (no message content intent)."""
     content = payload.get("content")
     if type(content) is not str:
-        if content is not None or "content" not in payload:
-            odd.append("content")
+        odd.append("content")
         return ""
     if len(content) > MAX_CONTENT:
         odd.append("content")

@@ -1,8 +1,8 @@
 """Running a process: serve HTTP and gRPC, start, wait for a signal, drain, clean up. The one place that handles signals.
 
 Order at start: HTTP first, so that probes get an answer while the rest starts; then `startup()`; then gRPC; then ready, and
-`run()`. Order at the end: not ready; `drain()`; gRPC finishes its calls; HTTP finishes its requests; `shutdown_cleanup()`. A second
-signal ends the process at once.
+`run()`. Order at the end: not ready; `drain()`; gRPC finishes its calls; HTTP finishes its requests; `shutdown_cleanup()`. A
+second signal ends the process at once.
 """
 
 from __future__ import annotations
