@@ -6,6 +6,7 @@ wants names and checks. At that edge `metadata` is flat: `source`, and for Disco
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -173,6 +174,8 @@ def to_proto(event: InternalEvent) -> event_pb2.InternalEvent:
     Raises:
         InvalidEventError: `metadata` holds what JSON can't.
     """
+    if not _finite(event.metadata):
+        raise InvalidEventError("metadata: infinite or not-a-number values have no JSON form")
     data = event.model_dump(mode="json", exclude_none=True)
     data["source"] = f"EVENT_SOURCE_{event.source.name}"
     data["content_type"] = f"CONTENT_TYPE_{event.content_type.name}"
@@ -190,10 +193,13 @@ def from_proto(message: event_pb2.InternalEvent) -> InternalEvent:
     Raises:
         InvalidEventError: naming the field.
     """
-    data = json_format.MessageToDict(message, preserving_proto_field_name=True)
+    # Shard 0 is a shard: fields at their zero value are wanted too.
+    data = json_format.MessageToDict(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
     for name, kind in (("source", EventSource), ("content_type", ContentType)):
-        data[name] = data.get(name, "").removeprefix(_ENUM_PREFIX[kind]).lower() or None
-        if data[name] is None:
+        data[name] = str(data[name]).removeprefix(_ENUM_PREFIX[kind]).lower()
+        if data[name] == "unspecified":
             raise InvalidEventError(f"{name} is not set")
     for destination in data.get("routing", {}).get("forward_destinations", ()):
         destination["source"] = destination.get("source", "").removeprefix("EVENT_SOURCE_").lower()
@@ -201,6 +207,16 @@ def from_proto(message: event_pb2.InternalEvent) -> InternalEvent:
         return InternalEvent.model_validate(data)
     except ValueError as error:
         raise InvalidEventError(_explain(error)) from None
+
+
+def _finite(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(_finite(inner) for inner in value.values())
+    if isinstance(value, (list, tuple)):
+        return all(_finite(inner) for inner in value)
+    return True
 
 
 def conversation_id(source: str, bot_id: str, channel_id: str) -> str:

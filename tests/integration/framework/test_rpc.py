@@ -1,0 +1,156 @@
+"""gRPC between services: who gets in, what travels along, how it ends. All four kinds of call."""
+
+import asyncio
+
+import grpc
+import pytest
+from botswain_services.auth import TokenIssuer, TokenVerifier
+from botswain_services.errors import SettingsError, StartupError
+from botswain_services.logs import bound
+from botswain_services.rpc import RpcServer, caller, connect, parse_target
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from structlog.contextvars import get_contextvars
+
+SECRET = "a-secret-of-at-least-thirty-two-bytes"
+KINDS = ["unary_unary", "unary_stream", "stream_unary", "stream_stream"]
+
+
+class Echo:
+    """All four kinds of call; each answers with what it saw."""
+
+    def __init__(self) -> None:
+        self.release = asyncio.Event()
+        self.entered = asyncio.Event()
+
+    def seen(self, request: bytes) -> bytes:
+        return b"|".join([request, caller().issuer.encode(), str(get_contextvars().get("correlation_id")).encode()])
+
+    async def unary_unary(self, request, _context):
+        if request == b"wait":
+            self.entered.set()
+            await self.release.wait()
+        return self.seen(request)
+
+    async def unary_stream(self, request, _context):
+        yield self.seen(request)
+        yield self.seen(request)
+
+    async def stream_unary(self, requests, _context):
+        return self.seen(b"".join([item async for item in requests]))
+
+    async def stream_stream(self, requests, _context):
+        async for item in requests:
+            yield self.seen(item)
+
+
+def add_echo(servicer, server) -> None:
+    handlers = {
+        "unary_unary": grpc.unary_unary_rpc_method_handler(servicer.unary_unary),
+        "unary_stream": grpc.unary_stream_rpc_method_handler(servicer.unary_stream),
+        "stream_unary": grpc.stream_unary_rpc_method_handler(servicer.stream_unary),
+        "stream_stream": grpc.stream_stream_rpc_method_handler(servicer.stream_stream),
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Echo", handlers),))
+
+
+@pytest.fixture
+async def echo():
+    return Echo()
+
+
+@pytest.fixture
+async def server(echo):
+    running = RpcServer("127.0.0.1", 0, TokenVerifier(SECRET, audience="echo"))
+    running.add_servicer("test.Echo", add_echo, echo)
+    await running.start()
+    yield running
+    await running.drain(0.5)
+
+
+def peer_of(server, *, secret=SECRET, audience="echo"):
+    tokens = TokenIssuer(secret, issuer="tester", audience=audience)
+    return connect(f"grpc://127.0.0.1:{server.port}", tokens, variable="ECHO_URL")
+
+
+async def requests():
+    for item in (b"a", b"b"):
+        yield item
+
+
+async def call(peer, kind, metadata):
+    method = getattr(peer.channel, kind)(f"/test.Echo/{kind}")
+    argument = requests() if kind.startswith("stream") else b"ab"
+    answer = method(argument, metadata=metadata, timeout=10)
+    if kind.endswith("_stream"):
+        return [item async for item in answer]
+    return [await answer]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_calls_carry_caller_and_correlation_id(server, kind):
+    """Every kind of call knows who called and on behalf of what."""
+    peer = peer_of(server)
+    with bound(correlation_id="c-1"):
+        answers = await call(peer, kind, peer.metadata())
+    await peer.close()
+    assert answers
+    assert all(answer.endswith(b"|tester|c-1") for answer in answers)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("credentials", ["none", "wrong secret", "wrong audience"])
+async def test_calls_without_a_valid_token_are_refused(server, kind, credentials):
+    """No kind of call slips past the guard."""
+    peer = peer_of(
+        server,
+        secret="another-secret-of-thirty-two-bytes-or-so" if credentials == "wrong secret" else SECRET,
+        audience="elsewhere" if credentials == "wrong audience" else "echo",
+    )
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call(peer, kind, () if credentials == "none" else peer.metadata())
+    await peer.close()
+    assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_health_answers_without_a_token(server):
+    """Kubernetes' probe has no token."""
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service="test.Echo"))
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+async def test_draining_lets_calls_finish_and_refuses_new_ones(server, echo):
+    """What is under way ends well; what comes later is refused at once."""
+    peer = peer_of(server)
+    method = peer.channel.unary_unary("/test.Echo/unary_unary")
+    under_way = asyncio.ensure_future(method(b"wait", metadata=peer.metadata(), timeout=10))
+    await asyncio.wait_for(echo.entered.wait(), 10)
+    draining = asyncio.create_task(server.drain(10))
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        while True:
+            await method(b"new", metadata=peer.metadata(), timeout=10)
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    echo.release.set()
+    assert (await under_way).startswith(b"wait|")
+    await draining
+    await peer.close()
+
+
+async def test_a_taken_port_is_an_error(server):
+    """A second process never shares a port in silence."""
+    second = RpcServer("127.0.0.1", server.port, TokenVerifier(SECRET, audience="echo"))
+    with pytest.raises(StartupError, match=str(server.port)):
+        await second.start()
+
+
+@pytest.mark.parametrize("url", ["http://host:1", "grpc://host", "grpc://:1", "grpc://host:1/path", "grpc://host:x"])
+def test_a_wrong_url_names_its_setting(url):
+    """The person who set it learns which variable to mend."""
+    with pytest.raises(SettingsError, match="ECHO_URL"):
+        parse_target(url, variable="ECHO_URL")
+
+
+def test_urls_of_peers():
+    """grpcs means TLS; IPv6 addresses keep their brackets."""
+    assert parse_target("grpc://host:1", variable="X") == ("host:1", False)
+    assert parse_target("grpcs://[::1]:2", variable="X") == ("[::1]:2", True)
