@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TextIO
 
 from rich import box
 from rich.console import Console
@@ -17,13 +16,15 @@ from botswain_cli.status import Row
 
 PERMISSIONS = 1 << 6 | 1 << 10 | 1 << 11 | 1 << 16 | 1 << 38
 """What an invited bot asks for: add reactions, see channels, send, read the history, send in threads (topics/permissions)."""
+PLAIN_WIDTH = 240
+"""Columns where there is no terminal."""
 _STATES = {"ready": "green", "starting": "yellow", "backing off": "yellow", "failed": "red"}
 _SGR_NAMES = {"1;32": "bold green", "35": "magenta", "33": "yellow", "36": "cyan", "94": "bright_blue"}
 
 
-def console(stream: TextIO | None = None) -> Console:
-    """Rich's console; it honours NO_COLOR, and writes plain text where there is no terminal."""
-    return Console(file=stream or sys.stdout, highlight=False, soft_wrap=False)
+def console() -> Console:
+    """Rich's console on standard output; it honours NO_COLOR, and where there is no terminal writes plain text that doesn't wrap."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 
 
 def running_table(running: Running) -> Table:
@@ -65,7 +66,9 @@ def status_table(rows: Sequence[Row]) -> Table:
 def _table(*columns: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column in ("part", "state", "alive", "ready", "pid"))
+        table.add_column(
+            column, overflow="fold", min_width=len(column), no_wrap=column in ("part", "state", "alive", "ready", "pid")
+        )
     return table
 
 

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol
@@ -16,6 +17,7 @@ from typing import Literal, Protocol
 import psutil
 
 Stream = Literal["stdout", "stderr"]
+_STREAMS: Mapping[int, Stream] = {1: "stdout", 2: "stderr"}
 OnLine = Callable[[Stream, str], None]
 MAX_LINE = 1_000_000
 """Bytes of a line; a longer one is cut into several."""
@@ -56,16 +58,21 @@ class LineSplitter:
         return [rest.decode(errors="replace")] if rest else []
 
 
-class Process:
-    """A running child. Make it with `start()`; `wait()` for its end; `end()` it."""
+class Process(asyncio.SubprocessProtocol):
+    """A running child. Make it with `start()`; `wait()` for its end; `end()` it.
 
-    def __init__(self, process: asyncio.subprocess.Process, on_line: OnLine, registry: Registry) -> None:
-        self.pid = process.pid
+    A protocol rather than `asyncio.subprocess.Process`, whose `wait()` doesn't return while a grandchild holds a pipe open.
+    """
+
+    def __init__(self, on_line: OnLine, registry: Registry) -> None:
         self.last_lines: deque[str] = deque(maxlen=KEPT_LINES)
-        self._process = process
+        self._on_line = on_line
         self._registry = registry
-        registry.add(self.pid)
-        self._ended = asyncio.ensure_future(self._run(on_line))
+        self._splitters: dict[Stream, LineSplitter] = {"stdout": LineSplitter(), "stderr": LineSplitter()}
+        self._exited = asyncio.Event()
+        self._silent = asyncio.Event()
+        self._transport: asyncio.SubprocessTransport
+        self._ended: asyncio.Future[int]
 
     @classmethod
     async def start(
@@ -76,15 +83,19 @@ class Process:
         Raises:
             OSError: it can't be started.
         """
-        process = await asyncio.create_subprocess_exec(
+        _, process = await asyncio.get_running_loop().subprocess_exec(
+            lambda: cls(on_line, registry),
             *argv,
             env=dict(environment),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
-        return cls(process, on_line, registry)
+        return process
+
+    @property
+    def pid(self) -> int:
+        """Its process id; its process group has the same."""
+        return self._transport.get_pid()
 
     async def wait(self) -> int:
         """Its exit code, negative for a signal, once it ended and all its output was handed on."""
@@ -92,8 +103,8 @@ class Process:
 
     async def end(self, grace: float) -> int:
         """SIGTERM, at most `grace` seconds, then SIGKILL for all it started."""
-        if grace > 0 and self._process.returncode is None:
-            self._process.terminate()
+        if grace > 0 and not self._exited.is_set():
+            self._transport.terminate()
             with contextlib.suppress(TimeoutError):
                 return await asyncio.wait_for(self.wait(), grace)
         self.kill()
@@ -101,7 +112,7 @@ class Process:
 
     def kill(self) -> None:
         """SIGKILL it and all it started."""
-        if self._process.returncode is not None:
+        if self._exited.is_set():
             return
         offspring = _offspring(self.pid)
         _kill_group(self.pid)
@@ -109,32 +120,45 @@ class Process:
             with contextlib.suppress(psutil.Error):
                 process.kill()
 
-    async def _run(self, on_line: OnLine) -> int:
-        readers = [
-            asyncio.ensure_future(self._read(self._process.stdout, "stdout", on_line)),
-            asyncio.ensure_future(self._read(self._process.stderr, "stderr", on_line)),
-        ]
-        code = await self._process.wait()
+    async def _see_through(self) -> int:
+        await self._exited.wait()
         _kill_group(self.pid)
-        _, late = await asyncio.wait(readers, timeout=OUTPUT_GRACE)
-        for reader in late:
-            reader.cancel()
-        await asyncio.gather(*readers, return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._silent.wait(), OUTPUT_GRACE)
         self._registry.discard(self.pid)
+        code = self._transport.get_returncode()
+        self._transport.close()
+        assert code is not None
         return code
 
-    async def _read(self, pipe: asyncio.StreamReader | None, stream: Stream, on_line: OnLine) -> None:
-        assert pipe is not None
-        splitter = LineSplitter()
-        while data := await pipe.read(65536):
-            self._hand_on(splitter.feed(data), stream, on_line)
-        self._hand_on(splitter.end(), stream, on_line)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio: it runs."""
+        assert isinstance(transport, asyncio.SubprocessTransport)
+        self._transport = transport
+        self._registry.add(self.pid)
+        self._ended = asyncio.ensure_future(self._see_through())
 
-    def _hand_on(self, lines: list[str], stream: Stream, on_line: OnLine) -> None:
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        """asyncio: it wrote."""
+        stream = _STREAMS[fd]
+        self._hand_on(stream, self._splitters[stream].feed(data))
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
+        """asyncio: a stream ended."""
+        stream = _STREAMS[fd]
+        self._hand_on(stream, self._splitters.pop(stream).end())
+        if not self._splitters:
+            self._silent.set()
+
+    def process_exited(self) -> None:
+        """asyncio: it ended; its children may still write."""
+        self._exited.set()
+
+    def _hand_on(self, stream: Stream, lines: list[str]) -> None:
         for line in lines:
             if stream == "stderr":
                 self.last_lines.append(line)
-            on_line(stream, line)
+            self._on_line(stream, line)
 
 
 def _offspring(pid: int) -> list[psutil.Process]:

@@ -2,8 +2,8 @@
 
 The supervisor starts this file as a process in a session of its own and holds the other end of its standard input. Each line
 there is `+<pid>` or `-<pid>`: a child that leads a process group began or ended. When the pipe closes, because the supervisor
-ended in whatever way, what is left gets SIGTERM, and after a grace its whole group SIGKILL. A pipe works on every POSIX system; Linux's
-PR_SET_PDEATHSIG would leave out macOS, and reaches neither the children's own children nor one that ignores the signal.
+ended in whatever way, what is left gets SIGTERM, and after a grace its whole group SIGKILL. A pipe works on every POSIX system;
+Linux's PR_SET_PDEATHSIG would leave out macOS, and reaches neither the children's own children nor one that ignores the signal.
 """
 
 from __future__ import annotations
