@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { searchEmoji } from "../../../services/discord-simulator/src/botswain_simulator/page/assets/emoji.js";
-import { dayLabel, fileSize, initials, messageTime, nameList, relative, stamp, typingSentence } from "../../../services/discord-simulator/src/botswain_simulator/page/assets/format.js";
+import {
+  dayLabel,
+  fileSize,
+  initials,
+  messageTime,
+  nameList,
+  relative,
+  stamp,
+  typingSentence,
+} from "../../../services/discord-simulator/src/botswain_simulator/page/assets/format.js";
 import { highlight } from "../../../services/discord-simulator/src/botswain_simulator/page/assets/highlight.js";
 import { matchRank } from "../../../services/discord-simulator/src/botswain_simulator/page/assets/model.js";
 import { retryDelay, SseParser } from "../../../services/discord-simulator/src/botswain_simulator/page/assets/sse.js";
@@ -17,12 +26,22 @@ test("times: today, yesterday and before read differently", () => {
 
 test("times: relative stamps choose their unit", () => {
   const ago = (seconds) => relative(new Date(NOW.getTime() - seconds * 1000), NOW, "en");
-  assert.deepEqual([ago(5), ago(120), ago(7200), ago(-3 * 86400)], ["5 seconds ago", "2 minutes ago", "2 hours ago", "in 3 days"]);
+  assert.deepEqual(
+    [ago(5), ago(120), ago(7200), ago(-3 * 86400)],
+    ["5 seconds ago", "2 minutes ago", "2 hours ago", "in 3 days"],
+  );
   assert.equal(stamp(9e15, "F"), "Invalid date");
 });
 
 test("sizes are decimal and short", () => {
-  assert.deepEqual([0, 999, 1000, 1536, 999_600, 25_000_000].map(fileSize), ["0 B", "999 B", "1 kB", "1.5 kB", "1 MB", "25 MB"]);
+  assert.deepEqual([0, 999, 1000, 1536, 999_600, 25_000_000].map(fileSize), [
+    "0 B",
+    "999 B",
+    "1 kB",
+    "1.5 kB",
+    "1 MB",
+    "25 MB",
+  ]);
   assert.equal(fileSize(undefined), "");
 });
 
@@ -39,16 +58,32 @@ test("lists of names stay short", () => {
 
 test("colouring code loses no letter, whatever the language", () => {
   const source = 'def f(x): # note\n  return "a\\"b" + 0x1F  // not python\n/* open';
-  for (const language of ["py", "js", "sql", "diff", "", "nonsense"]) assert.equal(highlight(source, language).map(([, text]) => text).join(""), source);
-  assert.deepEqual(highlight("return f(1)", "py"), [["keyword", "return"], [null, " "], ["call", "f"], [null, "("], ["number", "1"], [null, ")"]]);
+  for (const language of ["py", "js", "sql", "diff", "", "nonsense"])
+    assert.equal(
+      highlight(source, language)
+        .map(([, text]) => text)
+        .join(""),
+      source,
+    );
+  assert.deepEqual(highlight("return f(1)", "py"), [
+    ["keyword", "return"],
+    [null, " "],
+    ["call", "f"],
+    [null, "("],
+    ["number", "1"],
+    [null, ")"],
+  ]);
 });
 
 test("event stream: events come whole, however the bytes were cut", () => {
-  const wire = ": hello\n\nid: 7\nevent: message_create\ndata: {\"a\":\ndata: 1}\n\nevent: resync\n\n";
+  const wire = ': hello\n\nid: 7\nevent: message_create\ndata: {"a":\ndata: 1}\n\nevent: resync\n\n';
   for (let cut = 1; cut < wire.length; cut += 1) {
     const parser = new SseParser();
     const events = [...parser.push(wire.slice(0, cut)), ...parser.push(wire.slice(cut))];
-    assert.deepEqual(events, [{ id: "7", event: "message_create", data: '{"a":\n1}' }, { id: "7", event: "resync", data: "" }]);
+    assert.deepEqual(events, [
+      { id: "7", event: "message_create", data: '{"a":\n1}' },
+      { id: "7", event: "resync", data: "" },
+    ]);
   }
 });
 
@@ -58,10 +93,16 @@ test("event stream: carriage returns end lines too, also when cut in half", () =
 });
 
 test("event stream: attempts slow down to a bound", () => {
-  assert.deepEqual([0, 1, 2, 10].map((attempt) => retryDelay(attempt, () => 0.5)), [400, 800, 1600, 5000]);
+  assert.deepEqual(
+    [0, 1, 2, 10].map((attempt) => retryDelay(attempt, () => 0.5)),
+    [400, 800, 1600, 5000],
+  );
 });
 
 test("search: exact starts rank before words before middles before scattered letters", () => {
-  assert.deepEqual(["general", "my general", "ingeneral", "g-e-n", "random"].map((text) => matchRank(text, "gen")), [0, 1, 2, 3, -1]);
+  assert.deepEqual(
+    ["general", "my general", "ingeneral", "g-e-n", "random"].map((text) => matchRank(text, "gen")),
+    [0, 1, 2, 3, -1],
+  );
   assert.equal(searchEmoji("rocket")[0].char, "🚀");
 });

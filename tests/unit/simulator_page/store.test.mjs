@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { channelOrder, channelTree, compareIds, continues, dmsOf, isUnread, memberGroups, mentionsUser, timelineRows } from "../../../services/discord-simulator/src/botswain_simulator/page/assets/model.js";
+import {
+  channelOrder,
+  channelTree,
+  compareIds,
+  continues,
+  dmsOf,
+  isUnread,
+  memberGroups,
+  mentionsUser,
+  timelineRows,
+} from "../../../services/discord-simulator/src/botswain_simulator/page/assets/model.js";
 import * as store from "../../../services/discord-simulator/src/botswain_simulator/page/assets/store.js";
 
 const ADA = { id: "1", username: "ada", global_name: "Ada" };
@@ -18,17 +28,37 @@ function world() {
         id: "50",
         name: "Harbour",
         roles: [{ id: "60", name: "crew", color: 0, position: 1 }],
-        channels: [{ id: "101", name: "random", type: 0, position: 2, parent_id: "100" }, { id: "100", name: "Text", type: 4, position: 0 }, { id: "102", name: "general", type: 0, position: 1, parent_id: "100", last_message_id: "500" }],
+        channels: [
+          { id: "101", name: "random", type: 0, position: 2, parent_id: "100" },
+          { id: "100", name: "Text", type: 4, position: 0 },
+          { id: "102", name: "general", type: 0, position: 1, parent_id: "100", last_message_id: "500" },
+        ],
         threads: [{ id: "103", name: "a thread", type: 11, parent_id: "102" }],
-        members: [{ user: ADA, nick: null, roles: ["60"] }, { user: GRACE, nick: "Admiral", roles: [] }, { user: BOT, roles: [] }],
+        members: [
+          { user: ADA, nick: null, roles: ["60"] },
+          { user: GRACE, nick: "Admiral", roles: [] },
+          { user: BOT, roles: [] },
+        ],
       },
     ],
-    dms: [{ id: "200", type: 1, recipients: [ADA, BOT] }, { id: "201", type: 1, recipients: [GRACE, BOT] }],
+    dms: [
+      { id: "200", type: 1, recipients: [ADA, BOT] },
+      { id: "201", type: 1, recipients: [GRACE, BOT] },
+    ],
   });
   return state;
 }
 
-const message = (id, changes = {}) => ({ id, channel_id: "102", author: GRACE, content: `m${id}`, timestamp: "2026-11-22T10:00:00Z", type: 0, reactions: [], ...changes });
+const message = (id, changes = {}) => ({
+  id,
+  channel_id: "102",
+  author: GRACE,
+  content: `m${id}`,
+  timestamp: "2026-11-22T10:00:00Z",
+  type: 0,
+  reactions: [],
+  ...changes,
+});
 
 function opened() {
   const state = world();
@@ -47,16 +77,23 @@ test("ids: the longer one is newer, whatever its first digit", () => {
 test("channels: categories and positions make the order, threads follow their channel", () => {
   const state = world();
   assert.deepEqual(channelOrder(state, "50"), ["102", "103", "101"]);
-  assert.deepEqual(channelTree(state, "50").map((group) => group.category?.name), ["Text"]);
+  assert.deepEqual(
+    channelTree(state, "50").map((group) => group.category?.name),
+    ["Text"],
+  );
 });
 
 test("direct messages: the speaker sees only their own", () => {
-  assert.deepEqual(dmsOf(world(), "1").map((channel) => channel.id), ["200"]);
+  assert.deepEqual(
+    dmsOf(world(), "1").map((channel) => channel.id),
+    ["200"],
+  );
 });
 
 test("members: bots are online or not, by presence", () => {
   const state = world();
-  const titles = () => memberGroups(state, state.channels.get("102")).map((group) => `${group.title} ${group.users.length}`);
+  const titles = () =>
+    memberGroups(state, state.channels.get("102")).map((group) => `${group.title} ${group.users.length}`);
   assert.deepEqual(titles(), ["People 2", "Bots offline 1"]);
   store.reduce(state, "presence", { user_id: "9", online: true });
   assert.deepEqual(titles(), ["Bots online 1", "People 2"]);
@@ -72,8 +109,17 @@ test("events: a message comes at its place once, however often it is told", () =
 
 test("events: an edit changes the message and the quotes of it, and keeps the reactions", () => {
   const state = opened();
-  store.reduce(state, "reaction_add", { channel_id: "102", message_id: "500", user_id: "1", emoji: { id: null, name: "🎉" } });
-  store.reduce(state, "message_create", message("501", { type: 19, message_reference: { message_id: "500" }, referenced_message: message("500") }));
+  store.reduce(state, "reaction_add", {
+    channel_id: "102",
+    message_id: "500",
+    user_id: "1",
+    emoji: { id: null, name: "🎉" },
+  });
+  store.reduce(
+    state,
+    "message_create",
+    message("501", { type: 19, message_reference: { message_id: "500" }, referenced_message: message("500") }),
+  );
   store.reduce(state, "message_update", { id: "500", channel_id: "102", content: "new", edited_timestamp: "x" });
   const [, edited, answer] = state.conversations.get("102").messages;
   assert.equal(edited.content, "new");
@@ -83,7 +129,11 @@ test("events: an edit changes the message and the quotes of it, and keeps the re
 
 test("events: a deleted message goes, and what answered it says so", () => {
   const state = opened();
-  store.reduce(state, "message_create", message("501", { type: 19, message_reference: { message_id: "500" }, referenced_message: message("500") }));
+  store.reduce(
+    state,
+    "message_create",
+    message("501", { type: 19, message_reference: { message_id: "500" }, referenced_message: message("500") }),
+  );
   store.reduce(state, "message_delete", { id: "500", channel_id: "102" });
   assert.deepEqual(ids(state), ["499", "501"]);
   assert.equal(state.conversations.get("102").messages[1].referenced_message, null);
@@ -99,7 +149,12 @@ test("reactions: told twice counts once, and the last one taken away removes the
 });
 
 test("reactions: custom emoji are told apart by id, not by name", () => {
-  const both = store.withReaction(store.withReaction([], { id: "7", name: "ok" }, "1", true), { id: "8", name: "ok" }, "1", true);
+  const both = store.withReaction(
+    store.withReaction([], { id: "7", name: "ok" }, "1", true),
+    { id: "8", name: "ok" },
+    "1",
+    true,
+  );
   assert.equal(both.length, 2);
 });
 
@@ -119,7 +174,10 @@ test("unread: opening a channel remembers where the new messages begin", () => {
   store.reduce(state, "message_create", message("501"));
   store.selectChannel(state, "102");
   assert.equal(state.unreadFrom, "500");
-  assert.deepEqual(timelineRows(state.conversations.get("102").messages, state.unreadFrom).map((row) => row.kind), ["day", "message", "message", "new", "message"]);
+  assert.deepEqual(
+    timelineRows(state.conversations.get("102").messages, state.unreadFrom).map((row) => row.kind),
+    ["day", "message", "message", "new", "message"],
+  );
 });
 
 test("mentions: by name, by role and everyone, and never by oneself", () => {

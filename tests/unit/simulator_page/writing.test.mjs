@@ -1,12 +1,34 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { entryOf, flatten, parseCommand, suggestCommand, usage } from "../../../services/discord-simulator/src/botswain_simulator/page/assets/commands.js";
-import { decode, encode, insertSuggestion, suggestionsFor, triggerAt } from "../../../services/discord-simulator/src/botswain_simulator/page/assets/composing.js";
+import {
+  entryOf,
+  flatten,
+  parseCommand,
+  suggestCommand,
+  usage,
+} from "../../../services/discord-simulator/src/botswain_simulator/page/assets/commands.js";
+import {
+  decode,
+  encode,
+  insertSuggestion,
+  suggestionsFor,
+  triggerAt,
+} from "../../../services/discord-simulator/src/botswain_simulator/page/assets/composing.js";
 
 const NAMES = {
-  users: [{ id: "1", username: "ada", global_name: "Ada" }, { id: "2", username: "ada.l", global_name: "Lovelace" }, { id: "3", username: "botswain" }],
-  channels: [{ id: "10", name: "general" }, { id: "11", name: "general-talk" }],
-  roles: [{ id: "20", name: "crew" }, { id: "21", name: "@everyone" }],
+  users: [
+    { id: "1", username: "ada", global_name: "Ada" },
+    { id: "2", username: "ada.l", global_name: "Lovelace" },
+    { id: "3", username: "botswain" },
+  ],
+  channels: [
+    { id: "10", name: "general" },
+    { id: "11", name: "general-talk" },
+  ],
+  roles: [
+    { id: "20", name: "crew" },
+    { id: "21", name: "@everyone" },
+  ],
 };
 
 test("writing: names become mentions, the longest name first, and code is left alone", () => {
@@ -15,7 +37,8 @@ test("writing: names become mentions, the longest name first, and code is left a
 });
 
 test("writing: what only looks like a name stays", () => {
-  for (const text of ["mail@ada.example", "@adamant", "#generals", "@everyone", "x@ada"]) assert.equal(encode(text, NAMES), text);
+  for (const text of ["mail@ada.example", "@adamant", "#generals", "@everyone", "x@ada"])
+    assert.equal(encode(text, NAMES), text);
 });
 
 test("writing: shortcodes become emoji, unknown ones stay", () => {
@@ -52,15 +75,53 @@ test("writing: a taken suggestion leaves the caret behind it and one blank", () 
 });
 
 const COMMANDS = [
-  { id: "5", name: "remind", description: "Remind me", type: 1, options: [{ name: "when", type: 3, required: true }, { name: "times", type: 4 }, { name: "loud", type: 5 }, { name: "who", type: 6 }] },
-  { id: "6", name: "deck", type: 1, description: "", options: [{ name: "add", type: 1, description: "Add one", options: [{ name: "kind", type: 3, required: true, choices: [{ name: "Oak wood", value: "oak" }, { name: "Pine", value: "pine" }] }] }, { name: "card", type: 2, options: [{ name: "drop", type: 1, options: [] }] }] },
+  {
+    id: "5",
+    name: "remind",
+    description: "Remind me",
+    type: 1,
+    options: [
+      { name: "when", type: 3, required: true },
+      { name: "times", type: 4 },
+      { name: "loud", type: 5 },
+      { name: "who", type: 6 },
+    ],
+  },
+  {
+    id: "6",
+    name: "deck",
+    type: 1,
+    description: "",
+    options: [
+      {
+        name: "add",
+        type: 1,
+        description: "Add one",
+        options: [
+          {
+            name: "kind",
+            type: 3,
+            required: true,
+            choices: [
+              { name: "Oak wood", value: "oak" },
+              { name: "Pine", value: "pine" },
+            ],
+          },
+        ],
+      },
+      { name: "card", type: 2, options: [{ name: "drop", type: 1, options: [] }] },
+    ],
+  },
   { id: "7", name: "Quote", type: 3 },
 ];
 const ENTRIES = flatten(COMMANDS);
 const resolve = (type, text) => (type === 6 && text === "@ada" ? "1" : null);
 
 test("commands: subcommands become entries of their own and context-menu commands none", () => {
-  assert.deepEqual(ENTRIES.map((entry) => entry.path), ["remind", "deck add", "deck card drop"]);
+  assert.deepEqual(
+    ENTRIES.map((entry) => entry.path),
+    ["remind", "deck add", "deck card drop"],
+  );
   assert.equal(entryOf("/deck add kind:x", ENTRIES).path, "deck add");
   assert.equal(entryOf("/deckhand", ENTRIES), null);
   assert.equal(usage(ENTRIES[0]), "/remind when: [times:] [loud:] [who:]");
@@ -68,23 +129,37 @@ test("commands: subcommands become entries of their own and context-menu command
 
 test("commands: a line becomes options of Discord's types", () => {
   const parsed = parseCommand('/remind when:"in \\"2\\" h" times:3 loud:yes who:@ada', ENTRIES, resolve);
-  assert.deepEqual(parsed.options, [{ name: "when", type: 3, value: 'in "2" h' }, { name: "times", type: 4, value: 3 }, { name: "loud", type: 5, value: true }, { name: "who", type: 6, value: "1" }]);
+  assert.deepEqual(parsed.options, [
+    { name: "when", type: 3, value: 'in "2" h' },
+    { name: "times", type: 4, value: 3 },
+    { name: "loud", type: 5, value: true },
+    { name: "who", type: 6, value: "1" },
+  ]);
   assert.equal(parsed.command.id, "5");
 });
 
 test("commands: a bare tail is the required option's value", () => {
-  assert.deepEqual(parseCommand("/remind tomorrow at 9", ENTRIES, resolve).options, [{ name: "when", type: 3, value: "tomorrow at 9" }]);
+  assert.deepEqual(parseCommand("/remind tomorrow at 9", ENTRIES, resolve).options, [
+    { name: "when", type: 3, value: "tomorrow at 9" },
+  ]);
 });
 
 test("commands: subcommands nest their options, and a choice's name gives its value", () => {
-  assert.deepEqual(parseCommand('/deck add kind:"oak wood"', ENTRIES, resolve).options, [{ name: "add", type: 1, options: [{ name: "kind", type: 3, value: "oak" }] }]);
-  assert.deepEqual(parseCommand("/deck card drop", ENTRIES, resolve).options, [{ name: "card", type: 2, options: [{ name: "drop", type: 1, options: [] }] }]);
+  assert.deepEqual(parseCommand('/deck add kind:"oak wood"', ENTRIES, resolve).options, [
+    { name: "add", type: 1, options: [{ name: "kind", type: 3, value: "oak" }] },
+  ]);
+  assert.deepEqual(parseCommand("/deck card drop", ENTRIES, resolve).options, [
+    { name: "card", type: 2, options: [{ name: "drop", type: 1, options: [] }] },
+  ]);
 });
 
 test("commands: what is wrong is said in a sentence that names it", () => {
   assert.match(parseCommand("/nothing", ENTRIES, resolve).error, /no command \/nothing/);
   assert.match(parseCommand("/remind", ENTRIES, resolve).error, /needs when:/);
-  assert.match(parseCommand("/remind when:x times:2.5", ENTRIES, resolve).error, /times must be a whole number, not "2.5"/);
+  assert.match(
+    parseCommand("/remind when:x times:2.5", ENTRIES, resolve).error,
+    /times must be a whole number, not "2.5"/,
+  );
   assert.match(parseCommand("/remind when:x loud:maybe", ENTRIES, resolve).error, /loud must be true or false/);
   assert.match(parseCommand("/remind when:x who:@nobody", ENTRIES, resolve).error, /nobody/);
   assert.match(parseCommand("/deck add kind:elm", ENTRIES, resolve).error, /one of Oak wood, Pine/);

@@ -1,5 +1,6 @@
 /**
- * What a person can do: each action asks the simulator through `api`, changes the store, and tells failures as toasts. Rendering calls these and nothing else.
+ * What a person can do: each action asks the simulator through `api`, changes the store, and tells failures as
+ * toasts. Rendering calls these and nothing else.
  */
 
 import { api, ApiError, emojiKey } from "./api.js";
@@ -56,12 +57,15 @@ export class Actions {
     const guildId = [...state.guilds.keys()][0] ?? null;
     const first = channelOrder(state, guildId)[0] ?? dmsOf(state, state.speaker)[0]?.id;
     if (first) return this.openChannel(first);
-    return this.store.change((current) => ((current.selected = null), (current.guild = guildId), ["selection", "channels", "messages"]));
+    return this.store.change(
+      (current) => ((current.selected = null), (current.guild = guildId), ["selection", "channels", "messages"]),
+    );
   }
 
   async openChannel(channelId) {
     const previous = this.state.selected;
-    if (previous && previous !== channelId) this.store.change((state) => (change.trimConversation(state, previous), []));
+    if (previous && previous !== channelId)
+      this.store.change((state) => (change.trimConversation(state, previous), []));
     this.store.change((state) => change.selectChannel(state, channelId));
     remember("channel", channelId);
     const known = this.state.conversations.get(channelId);
@@ -74,7 +78,13 @@ export class Actions {
     const order = channelOrder(state, guildId);
     const target = order.includes(last) ? last : order[0];
     if (target) return this.openChannel(target);
-    return this.store.change((current) => ((current.guild = guildId), (current.selected = null), ["selection", "channels", "messages", "members", "composer"]));
+    return this.store.change(
+      (current) => (
+        (current.guild = guildId),
+        (current.selected = null),
+        ["selection", "channels", "messages", "members", "composer"]
+      ),
+    );
   }
 
   /** Alt+Up and Alt+Down. */
@@ -132,10 +142,17 @@ export class Actions {
   names(channelId = this.state.selected) {
     const state = this.state;
     const guild = state.guilds.get(guildOf(state, channelId));
-    const ids = guild ? [...guild.members.keys()] : (state.channels.get(channelId)?.recipients ?? []).map((user) => user.id);
+    const ids = guild
+      ? [...guild.members.keys()]
+      : (state.channels.get(channelId)?.recipients ?? []).map((user) => user.id);
     return {
-      users: ids.map((id) => state.users.get(id)).filter(Boolean).map((user) => ({ ...user, nick: guild?.members.get(user.id)?.nick ?? null })),
-      channels: guild ? [...state.channels.values()].filter((channel) => channel.guild_id === guild.id && isReadable(channel)) : [],
+      users: ids
+        .map((id) => state.users.get(id))
+        .filter(Boolean)
+        .map((user) => ({ ...user, nick: guild?.members.get(user.id)?.nick ?? null })),
+      channels: guild
+        ? [...state.channels.values()].filter((channel) => channel.guild_id === guild.id && isReadable(channel))
+        : [],
       roles: guild?.roles ?? [],
     };
   }
@@ -144,7 +161,9 @@ export class Actions {
   send(text, files = []) {
     const { selected, speaker, replyTo } = this.state;
     const nonce = `page-${Date.now().toString(36)}-${(this.#counter += 1).toString(36)}`;
-    const replied = replyTo ? this.state.conversations.get(selected)?.messages.find((message) => message.id === replyTo) : null;
+    const replied = replyTo
+      ? this.state.conversations.get(selected)?.messages.find((message) => message.id === replyTo)
+      : null;
     const message = {
       id: nonce,
       nonce,
@@ -179,7 +198,13 @@ export class Actions {
   async #deliver(message) {
     const { channel_id: channelId, nonce } = message;
     try {
-      const sent = await api.send(channelId, { userId: message.author.id, content: message.content, replyTo: message.replyTo, nonce, files: message.files });
+      const sent = await api.send(channelId, {
+        userId: message.author.id,
+        content: message.content,
+        replyTo: message.replyTo,
+        nonce,
+        files: message.files,
+      });
       this.store.change((state) => [...change.dropPending(state, channelId, nonce), ...this.#takeSent(state, sent)]);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -188,7 +213,10 @@ export class Actions {
     }
   }
 
-  /** The answer to a send, unless the event stream, which is often quicker, has brought it (and perhaps its reactions) already. */
+  /**
+   * The answer to a send, unless the event stream, which is often quicker, has brought it (and perhaps its reactions)
+   * already.
+   */
   #takeSent(state, sent) {
     const conversation = state.conversations.get(sent.channel_id);
     if (!conversation?.atEnd || conversation.messages.some((message) => message.id === sent.id)) return [];
@@ -220,7 +248,9 @@ export class Actions {
   }
 
   reply(messageId) {
-    this.store.change((state) => ((state.replyTo = messageId), (state.editing = null), ["composer", "messages", "focus-composer"]));
+    this.store.change(
+      (state) => ((state.replyTo = messageId), (state.editing = null), ["composer", "messages", "focus-composer"]),
+    );
   }
 
   async toggleReaction(message, emoji) {
@@ -274,7 +304,9 @@ export class Actions {
   async startThread(channelId, name, messageId) {
     const thread = await this.attempt(() => api.createThread(channelId, name, messageId, this.state.speaker));
     if (!thread) return;
-    this.store.change((state) => change.reduce(state, "thread_create", { guild_id: guildOf(state, channelId), parent_id: channelId, ...thread }));
+    this.store.change((state) =>
+      change.reduce(state, "thread_create", { guild_id: guildOf(state, channelId), parent_id: channelId, ...thread }),
+    );
     await this.openChannel(thread.id);
   }
 
@@ -286,7 +318,8 @@ export class Actions {
   }
 
   async loadCommands(channelId) {
-    if (!this.commands.has(channelId)) this.commands.set(channelId, (await this.attempt(() => api.commands(channelId))) ?? []);
+    if (!this.commands.has(channelId))
+      this.commands.set(channelId, (await this.attempt(() => api.commands(channelId))) ?? []);
     return this.commands.get(channelId);
   }
 
@@ -298,19 +331,39 @@ export class Actions {
       this.toast(parsed.error);
       return false;
     }
-    const interaction = { kind: "command", command_id: parsed.command.id, channel_id: selected, user_id: speaker, options: parsed.options };
+    const interaction = {
+      kind: "command",
+      command_id: parsed.command.id,
+      channel_id: selected,
+      user_id: speaker,
+      options: parsed.options,
+    };
     return (await this.attempt(() => api.interact(interaction))) !== undefined;
   }
 
   /** Presses a button or picks from a menu. */
   async component(message, customId, values) {
-    const interaction = { kind: "component", message_id: message.id, channel_id: message.channel_id, custom_id: customId, user_id: this.state.speaker };
+    const interaction = {
+      kind: "component",
+      message_id: message.id,
+      channel_id: message.channel_id,
+      custom_id: customId,
+      user_id: this.state.speaker,
+    };
     return this.attempt(() => api.interact(values ? { ...interaction, values } : interaction));
   }
 
   /** Sends the form a bot answered interaction `opened` with. @param values `{custom_id: text}` */
   submitForm(opened, values) {
-    return this.attempt(() => api.interact({ kind: "modal", interaction_id: opened.id, channel_id: opened.channel_id, user_id: this.state.speaker, values }));
+    return this.attempt(() =>
+      api.interact({
+        kind: "modal",
+        interaction_id: opened.id,
+        channel_id: opened.channel_id,
+        user_id: this.state.speaker,
+        values,
+      }),
+    );
   }
 
   #resolve(type, text) {
@@ -318,10 +371,19 @@ export class Actions {
     if (id) return id;
     const name = text.replace(/^[@#]/, "").toLowerCase();
     const names = this.names();
-    const user = () => names.users.find((candidate) => [candidate.username, candidate.global_name, candidate.nick].some((word) => word?.toLowerCase() === name))?.id;
+    const user = () =>
+      names.users.find((candidate) =>
+        [candidate.username, candidate.global_name, candidate.nick].some((word) => word?.toLowerCase() === name),
+      )?.id;
     const role = () => names.roles.find((candidate) => candidate.name.replace(/^@/, "").toLowerCase() === name)?.id;
     const channel = () => names.channels.find((candidate) => candidate.name.toLowerCase() === name)?.id;
-    const found = { [OptionType.USER]: [user], [OptionType.ROLE]: [role], [OptionType.CHANNEL]: [channel], [OptionType.MENTIONABLE]: [user, role] }[type] ?? [];
+    const found =
+      {
+        [OptionType.USER]: [user],
+        [OptionType.ROLE]: [role],
+        [OptionType.CHANNEL]: [channel],
+        [OptionType.MENTIONABLE]: [user, role],
+      }[type] ?? [];
     return found.map((look) => look()).find(Boolean) ?? null;
   }
 

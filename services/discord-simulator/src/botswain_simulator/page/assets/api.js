@@ -1,7 +1,8 @@
 /**
  * The simulator's control API, one function per call.
  *
- * Every failure becomes an `ApiError` whose message is a sentence a person can act on: the server's own where it sent one. Nothing else in the page calls `fetch`, but for the event stream.
+ * Every failure becomes an `ApiError` whose message is a sentence a person can act on: the server's own where it sent
+ * one. Nothing else in the page calls `fetch`, but for the event stream.
  */
 
 export class ApiError extends Error {
@@ -30,7 +31,10 @@ async function call(method, path, body) {
   const text = await response.text();
   const answer = parseJson(text);
   if (response.ok && answer !== undefined) return answer;
-  throw new ApiError(answer?.error ?? answer?.message ?? `${method} ${path} was answered with ${response.status}.`, response.status);
+  throw new ApiError(
+    answer?.error ?? answer?.message ?? `${method} ${path} was answered with ${response.status}.`,
+    response.status,
+  );
 }
 
 function parseJson(text) {
@@ -65,8 +69,11 @@ export const api = {
 
   state: () => call("GET", "/sim/state"),
 
-  /** @param {{before?: string, after?: string, around?: string, limit?: number}} range @returns messages, newest first */
-  messages: (channelId, range = {}) => call("GET", `/sim/channels/${channelId}/messages?${new URLSearchParams({ limit: 50, ...range })}`),
+  /**
+   * @param {{before?: string, after?: string, around?: string, limit?: number}} range @returns messages, newest first
+   */
+  messages: (channelId, range = {}) =>
+    call("GET", `/sim/channels/${channelId}/messages?${new URLSearchParams({ limit: 50, ...range })}`),
 
   /** @param {{userId, content, replyTo?, nonce, files?: File[]}} message */
   send: (channelId, message) => call("POST", `/sim/channels/${channelId}/messages`, messageBody(message)),
@@ -76,12 +83,19 @@ export const api = {
   remove: (channelId, messageId) => call("DELETE", messagePath(channelId, messageId)),
 
   react: (channelId, messageId, emoji, userId, on) =>
-    call(on ? "PUT" : "DELETE", `${messagePath(channelId, messageId)}/reactions/${encodeURIComponent(emojiKey(emoji))}?user_id=${userId}`),
+    call(
+      on ? "PUT" : "DELETE",
+      `${messagePath(channelId, messageId)}/reactions/${encodeURIComponent(emojiKey(emoji))}?user_id=${userId}`,
+    ),
 
   typing: (channelId, userId) => call("POST", `/sim/channels/${channelId}/typing`, { user_id: userId }),
 
   createThread: (channelId, name, messageId, userId) =>
-    call("POST", `/sim/channels/${channelId}/threads`, { name, user_id: userId, ...(messageId ? { message_id: messageId } : {}) }),
+    call("POST", `/sim/channels/${channelId}/threads`, {
+      name,
+      user_id: userId,
+      ...(messageId ? { message_id: messageId } : {}),
+    }),
 
   openDm: (userId, botId) => call("POST", "/sim/dms", { user_id: userId, bot_id: botId }),
 
@@ -89,7 +103,8 @@ export const api = {
 
   addMember: (guildId, userId) => call("POST", `/sim/guilds/${guildId}/members`, { user_id: userId }),
 
-  createChannel: (guildId, name, parentId) => call("POST", `/sim/guilds/${guildId}/channels`, { name, ...(parentId ? { parent_id: parentId } : {}) }),
+  createChannel: (guildId, name, parentId) =>
+    call("POST", `/sim/guilds/${guildId}/channels`, { name, ...(parentId ? { parent_id: parentId } : {}) }),
 
   commands: (channelId) => call("GET", `/sim/commands?channel_id=${channelId}`),
 

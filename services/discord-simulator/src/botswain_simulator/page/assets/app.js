@@ -1,5 +1,6 @@
 /**
- * Where the parts meet: the store, the actions, the event stream and everything that draws. The `page` object made here is what rendering code gets to reach the rest.
+ * Where the parts meet: the store, the actions, the event stream and everything that draws. The `page` object made
+ * here is what rendering code gets to reach the rest.
  */
 
 import "./theme.js";
@@ -38,7 +39,11 @@ const page = {
     return store.state;
   },
   channel: () => store.state.channels.get(store.state.selected),
-  context: () => ({ state: store.state, guildId: guildOf(store.state, store.state.selected), openChannel: (id) => actions.openChannel(id) }),
+  context: () => ({
+    state: store.state,
+    guildId: guildOf(store.state, store.state.selected),
+    openChannel: (id) => actions.openChannel(id),
+  }),
   focusComposer: () => page.composer.focus(),
   jumpTo: (id) => page.timeline.jumpTo(id),
   showImage,
@@ -46,7 +51,8 @@ const page = {
   showSwitcher: () => showSwitcher(page),
   toggleTheme,
   pickEmoji: openEmojiPicker,
-  pickReaction: (message, anchor) => openEmojiPicker(anchor, (char) => actions.toggleReaction(message, { id: null, name: char })),
+  pickReaction: (message, anchor) =>
+    openEmojiPicker(anchor, (char) => actions.toggleReaction(message, { id: null, name: char })),
   showProfile: (user, anchor) => openProfile(anchor, user, { state: store.state, actions: { ...page.profileActions } }),
   profileActions: {
     openDm: (id) => page.openDm(id),
@@ -67,7 +73,10 @@ const page = {
   },
   editLastOwn() {
     const messages = store.state.conversations.get(store.state.selected)?.messages ?? [];
-    const mine = messages.findLast((message) => message.author.id === store.state.speaker && !message.webhook_id && (message.type === 0 || message.type === 19));
+    const mine = messages.findLast(
+      (message) =>
+        message.author.id === store.state.speaker && !message.webhook_id && (message.type === 0 || message.type === 19),
+    );
     if (mine) actions.startEdit(mine.id);
   },
   async copyText(text) {
@@ -85,12 +94,22 @@ const page = {
     page.focusComposer();
   },
   async askThread(message) {
-    const answer = await ask({ title: "Start a thread", confirm: "Start", fields: [{ name: "name", label: "Name of the thread", required: true, maxLength: 100 }] });
+    const answer = await ask({
+      title: "Start a thread",
+      confirm: "Start",
+      fields: [{ name: "name", label: "Name of the thread", required: true, maxLength: 100 }],
+    });
     if (answer) await actions.startThread(message.channel_id, answer.name, message.id);
   },
   async askChannel(guildId, parentId) {
     const hint = "Small letters, digits, - and _";
-    const answer = await ask({ title: "New channel", confirm: "Make it", fields: [{ name: "name", label: "Name", required: true, maxLength: 100, pattern: "[\\p{Ll}\\p{Lo}\\p{N}_\\-]+", hint }] });
+    const answer = await ask({
+      title: "New channel",
+      confirm: "Make it",
+      fields: [
+        { name: "name", label: "Name", required: true, maxLength: 100, pattern: "[\\p{Ll}\\p{Lo}\\p{N}_\\-]+", hint },
+      ],
+    });
     if (answer) await actions.addChannel(guildId, answer.name, parentId);
   },
   async askUser() {
@@ -98,7 +117,15 @@ const page = {
       title: "New person",
       confirm: "Make them",
       fields: [
-        { name: "username", label: "Username", required: true, minLength: 2, maxLength: 32, pattern: "[a-z0-9_.]+", hint: "Small letters, digits, _ and ." },
+        {
+          name: "username",
+          label: "Username",
+          required: true,
+          minLength: 2,
+          maxLength: 32,
+          pattern: "[a-z0-9_.]+",
+          hint: "Small letters, digits, _ and .",
+        },
         { name: "name", label: "Name shown", maxLength: 32 },
       ],
     });
@@ -108,7 +135,13 @@ const page = {
     const { state } = store;
     const humans = [...state.users.values()].filter((user) => !user.bot);
     openMenu(anchor, "Speak as", [
-      ...humans.map((user) => ({ label: user.global_name || user.username, detail: `@${user.username}`, face: avatar(user, 24), current: user.id === state.speaker, run: () => actions.speakAs(user.id) })),
+      ...humans.map((user) => ({
+        label: user.global_name || user.username,
+        detail: `@${user.username}`,
+        face: avatar(user, 24),
+        current: user.id === state.speaker,
+        run: () => actions.speakAs(user.id),
+      })),
       null,
       { label: "New person…", face: icon("plus", 20), run: () => page.askUser() },
     ]);
@@ -117,7 +150,8 @@ const page = {
 
 function closeDrawers() {
   delete document.body.dataset.drawer;
-  for (const id of ["open-sidebar", "toggle-members"]) if (innerWidth <= 900) $(id).setAttribute("aria-expanded", "false");
+  for (const id of ["open-sidebar", "toggle-members"])
+    if (innerWidth <= 900) $(id).setAttribute("aria-expanded", "false");
 }
 
 function toggleDrawer(name, button) {
@@ -131,7 +165,17 @@ function toggleDrawer(name, button) {
 
 function mountFrame() {
   $("brand").prepend(mark(22));
-  const buttons = { "open-sidebar": "menu", "open-switcher": "search", "toggle-members": "members", "toggle-theme": "moon", "open-help": "help", attach: "attach", emoji: "smile", send: "send", "present-icon": "arrowDown" };
+  const buttons = {
+    "open-sidebar": "menu",
+    "open-switcher": "search",
+    "toggle-members": "members",
+    "toggle-theme": "moon",
+    "open-help": "help",
+    attach: "attach",
+    emoji: "smile",
+    send: "send",
+    "present-icon": "arrowDown",
+  };
   for (const [id, name] of Object.entries(buttons)) $(id).append(icon(name, id === "present-icon" ? 16 : 20));
   onTheme((name) => {
     $("toggle-theme").replaceChildren(icon(name === "dark" ? "sun" : "moon"));
@@ -160,7 +204,9 @@ function drawHeader() {
   const title = actions.title(state.selected);
   const unread = [...state.mentions.values()].reduce((sum, count) => sum + count, 0);
   document.title = `${unread ? `(${unread}) ` : ""}${channel ? `${isDm(channel) ? "@" : "#"}${title} · ` : ""}Botswain Simulator`;
-  $("channel-sign").replaceChildren(channel ? icon(isDm(channel) ? "at" : isThread(channel) ? "thread" : "hash", 22) : "");
+  $("channel-sign").replaceChildren(
+    channel ? icon(isDm(channel) ? "at" : isThread(channel) ? "thread" : "hash", 22) : "",
+  );
   $("channel-title").textContent = title || "No channel";
   $("channel-topic").textContent = topicOf(channel);
   $("list").setAttribute("aria-label", title ? `Messages in ${title}` : "Messages");
@@ -202,7 +248,13 @@ function onEvent(name, data) {
   if (name === "commands_update") return void actions.commands.clear();
   store.change((state) => reduce(state, name, data));
   if (name === "message_create") announce(data);
-  if (name === "message_create" && data.channel_id === store.state.selected && page.timeline.following && !document.hidden) actions.markRead();
+  if (
+    name === "message_create" &&
+    data.channel_id === store.state.selected &&
+    page.timeline.following &&
+    !document.hidden
+  )
+    actions.markRead();
   return undefined;
 }
 
@@ -220,8 +272,26 @@ store.subscribe(["selection", "state", "channels", "unread", "users"], drawHeade
 mountFrame();
 mountSidebar(page, { rail: $("rail"), channels: $("channels"), heading: $("guild-name"), speaker: $("speaker") });
 mountMembers(page, $("members"));
-page.timeline = new Timeline(page, { scroller: $("scroller"), list: $("list"), opening: $("opening"), present: $("present") });
-page.composer = new Composer(page, { form: $("composer"), area: $("box"), tray: $("tray"), context: $("context"), typing: $("typing"), counter: $("counter"), picker: $("picker"), attach: $("attach"), emoji: $("emoji"), drop: $("drop"), list: $("suggestions"), hint: $("hint") });
+page.timeline = new Timeline(page, {
+  scroller: $("scroller"),
+  list: $("list"),
+  opening: $("opening"),
+  present: $("present"),
+});
+page.composer = new Composer(page, {
+  form: $("composer"),
+  area: $("box"),
+  tray: $("tray"),
+  context: $("context"),
+  typing: $("typing"),
+  counter: $("counter"),
+  picker: $("picker"),
+  attach: $("attach"),
+  emoji: $("emoji"),
+  drop: $("drop"),
+  list: $("suggestions"),
+  hint: $("hint"),
+});
 rememberFocus($("list"));
 mountShortcuts(page);
 stream.run();

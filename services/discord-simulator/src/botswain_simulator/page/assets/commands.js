@@ -1,41 +1,78 @@
 /**
  * Slash commands as one types them: `/remind when:"in 2 h" what:tea`, with subcommands as words: `/deck add name:x`.
  *
- * `flatten` makes one entry per command, subcommand and subcommand of a group; `parseCommand` reads a line into Discord's interaction options; `suggestCommand` tells what may come next.
+ * `flatten` makes one entry per command, subcommand and subcommand of a group; `parseCommand` reads a line into
+ * Discord's interaction options; `suggestCommand` tells what may come next.
  */
 
 import { matchRank } from "./model.js";
 
-export const OptionType = { SUB: 1, GROUP: 2, STRING: 3, INTEGER: 4, BOOLEAN: 5, USER: 6, CHANNEL: 7, ROLE: 8, MENTIONABLE: 9, NUMBER: 10, ATTACHMENT: 11 };
+export const OptionType = {
+  SUB: 1,
+  GROUP: 2,
+  STRING: 3,
+  INTEGER: 4,
+  BOOLEAN: 5,
+  USER: 6,
+  CHANNEL: 7,
+  ROLE: 8,
+  MENTIONABLE: 9,
+  NUMBER: 10,
+  ATTACHMENT: 11,
+};
 
 /** @returns `[{path, description, command, steps: [{name, type}], options}]` of the chat commands (type 1) */
 export function flatten(commands) {
-  return commands.filter((command) => (command.type ?? 1) === 1).flatMap((command) => spread(command, command, command.name, []));
+  return commands
+    .filter((command) => (command.type ?? 1) === 1)
+    .flatMap((command) => spread(command, command, command.name, []));
 }
 
 function spread(command, node, path, steps) {
-  const subs = (node.options ?? []).filter((option) => option.type === OptionType.SUB || option.type === OptionType.GROUP);
-  if (subs.length) return subs.flatMap((sub) => spread(command, sub, `${path} ${sub.name}`, [...steps, { name: sub.name, type: sub.type }]));
-  return [{ path, description: node.description || command.description || "", command, steps, options: node.options ?? [] }];
+  const subs = (node.options ?? []).filter(
+    (option) => option.type === OptionType.SUB || option.type === OptionType.GROUP,
+  );
+  if (subs.length)
+    return subs.flatMap((sub) =>
+      spread(command, sub, `${path} ${sub.name}`, [...steps, { name: sub.name, type: sub.type }]),
+    );
+  return [
+    { path, description: node.description || command.description || "", command, steps, options: node.options ?? [] },
+  ];
 }
 
 /** The entry whose path the text starts with, the longest first; null while none is written out. */
 export function entryOf(text, entries) {
   const line = text.replace(/^\//, "");
-  return entries.filter((entry) => line === entry.path || line.startsWith(`${entry.path} `)).sort((a, b) => b.path.length - a.path.length)[0] ?? null;
+  return (
+    entries
+      .filter((entry) => line === entry.path || line.startsWith(`${entry.path} `))
+      .sort((a, b) => b.path.length - a.path.length)[0] ?? null
+  );
 }
 
 const ARGUMENT = /([\p{L}\p{N}_-]+):(?:"((?:\\.|[^"\\])*)"|([^\s"]\S*)|(?=\s|$))/gu;
 
-/** `[{name, text, quoted}]` of `name:value` and `name:"a value"`. A bare tail is the value of the only required option. */
+/**
+ * `[{name, text, quoted}]` of `name:value` and `name:"a value"`. A bare tail is the value of the only required
+ * option.
+ */
 export function readArguments(text, entry) {
   const rest = text.slice(entry.path.length + 1);
-  const written = [...rest.matchAll(ARGUMENT)].filter((found) => entry.options.some((option) => option.name === found[1]));
+  const written = [...rest.matchAll(ARGUMENT)].filter((found) =>
+    entry.options.some((option) => option.name === found[1]),
+  );
   if (!written.length && rest.trim() && entry.options.length) {
-    const only = entry.options.filter((option) => option.required).length === 1 ? entry.options.find((option) => option.required) : entry.options[0];
+    const only =
+      entry.options.filter((option) => option.required).length === 1
+        ? entry.options.find((option) => option.required)
+        : entry.options[0];
     return [{ name: only.name, text: rest.trim() }];
   }
-  return written.map((found) => ({ name: found[1], text: found[2] !== undefined ? found[2].replace(/\\(.)/g, "$1") : (found[3] ?? "") }));
+  return written.map((found) => ({
+    name: found[1],
+    text: found[2] !== undefined ? found[2].replace(/\\(.)/g, "$1") : (found[3] ?? ""),
+  }));
 }
 
 /**
@@ -52,23 +89,42 @@ export function parseCommand(text, entries, resolve) {
     if (converted.error) return { error: `/${entry.path}: ${converted.error}` };
     values.push({ name, type: option.type, value: converted.value });
   }
-  const missing = entry.options.filter((option) => option.required && !values.some((value) => value.name === option.name));
-  if (missing.length) return { error: `/${entry.path} also needs ${missing.map((option) => `${option.name}:`).join(" and ")}` };
-  const options = entry.steps.reduceRight((inner, step) => [{ name: step.name, type: step.type, options: inner }], values);
+  const missing = entry.options.filter(
+    (option) => option.required && !values.some((value) => value.name === option.name),
+  );
+  if (missing.length)
+    return { error: `/${entry.path} also needs ${missing.map((option) => `${option.name}:`).join(" and ")}` };
+  const options = entry.steps.reduceRight(
+    (inner, step) => [{ name: step.name, type: step.type, options: inner }],
+    values,
+  );
   return { command: entry.command, options };
 }
 
 function convert(option, text, resolve) {
-  const choice = (option.choices ?? []).find((candidate) => candidate.name.toLowerCase() === text.toLowerCase() || String(candidate.value) === text);
+  const choice = (option.choices ?? []).find(
+    (candidate) => candidate.name.toLowerCase() === text.toLowerCase() || String(candidate.value) === text,
+  );
   if (choice) return { value: choice.value };
-  if (option.choices?.length) return { error: `${option.name} must be one of ${option.choices.map((candidate) => candidate.name).join(", ")}, not "${text}".` };
+  if (option.choices?.length)
+    return {
+      error: `${option.name} must be one of ${option.choices.map((candidate) => candidate.name).join(", ")}, not "${text}".`,
+    };
   switch (option.type) {
     case OptionType.INTEGER:
-      return /^[+-]?\d+$/.test(text) ? { value: Number(text) } : { error: `${option.name} must be a whole number, not "${text}".` };
+      return /^[+-]?\d+$/.test(text)
+        ? { value: Number(text) }
+        : { error: `${option.name} must be a whole number, not "${text}".` };
     case OptionType.NUMBER:
-      return text.trim() && Number.isFinite(Number(text)) ? { value: Number(text) } : { error: `${option.name} must be a number, not "${text}".` };
+      return text.trim() && Number.isFinite(Number(text))
+        ? { value: Number(text) }
+        : { error: `${option.name} must be a number, not "${text}".` };
     case OptionType.BOOLEAN:
-      return /^(true|yes|on|1)$/i.test(text) ? { value: true } : /^(false|no|off|0)$/i.test(text) ? { value: false } : { error: `${option.name} must be true or false, not "${text}".` };
+      return /^(true|yes|on|1)$/i.test(text)
+        ? { value: true }
+        : /^(false|no|off|0)$/i.test(text)
+          ? { value: false }
+          : { error: `${option.name} must be true or false, not "${text}".` };
     case OptionType.USER:
     case OptionType.CHANNEL:
     case OptionType.ROLE:
@@ -88,13 +144,21 @@ export function suggestCommand(text, entries, most = 10) {
   const entry = entryOf(text, entries);
   if (!entry || text === `/${entry.path}`) {
     const query = text.slice(1);
-    const rank = (candidate) => (candidate.path.toLowerCase().startsWith(query.toLowerCase()) ? 0 : matchRank(candidate.path, query));
+    const rank = (candidate) =>
+      candidate.path.toLowerCase().startsWith(query.toLowerCase()) ? 0 : matchRank(candidate.path, query);
     return entries
       .map((candidate) => ({ candidate, rank: rank(candidate) }))
       .filter((item) => item.rank >= 0)
       .sort((a, b) => a.rank - b.rank || a.candidate.path.localeCompare(b.candidate.path))
       .slice(0, most)
-      .map(({ candidate }) => ({ insert: `/${candidate.path}${candidate.options.length ? " " : ""}`, label: `/${candidate.path}`, detail: candidate.description, start: 0, bot: candidate.command.application_id, hint: usage(candidate) }));
+      .map(({ candidate }) => ({
+        insert: `/${candidate.path}${candidate.options.length ? " " : ""}`,
+        label: `/${candidate.path}`,
+        detail: candidate.description,
+        start: 0,
+        bot: candidate.command.application_id,
+        hint: usage(candidate),
+      }));
   }
   return suggestOption(text, entry).slice(0, most);
 }
@@ -103,16 +167,33 @@ function suggestOption(text, entry) {
   const value = /(?:^|\s)([\p{L}\p{N}_-]+):("?)([^"\s]*)$/u.exec(text);
   const option = value && entry.options.find((candidate) => candidate.name === value[1]);
   if (option) {
-    const choices = option.choices?.map((choice) => choice.name) ?? (option.type === OptionType.BOOLEAN ? ["true", "false"] : []);
+    const choices =
+      option.choices?.map((choice) => choice.name) ?? (option.type === OptionType.BOOLEAN ? ["true", "false"] : []);
     const start = text.length - value[3].length - value[2].length;
-    return choices.filter((name) => matchRank(name, value[3]) >= 0).map((name) => ({ insert: `${quote(name)} `, label: name, detail: `${option.name}: ${option.description ?? ""}`, start }));
+    return choices
+      .filter((name) => matchRank(name, value[3]) >= 0)
+      .map((name) => ({
+        insert: `${quote(name)} `,
+        label: name,
+        detail: `${option.name}: ${option.description ?? ""}`,
+        start,
+      }));
   }
   const word = /\s([\p{L}\p{N}_-]*)$/u.exec(text);
   if (!word) return [];
   const used = readArguments(text, entry).map((argument) => argument.name);
   return entry.options
-    .filter((candidate) => (!used.includes(candidate.name) || !text.includes(`${candidate.name}:`)) && candidate.name.startsWith(word[1].toLowerCase()))
-    .map((candidate) => ({ insert: `${candidate.name}:`, label: `${candidate.name}:`, detail: `${candidate.description ?? ""}${candidate.required ? " · required" : ""}`, start: text.length - word[1].length }));
+    .filter(
+      (candidate) =>
+        (!used.includes(candidate.name) || !text.includes(`${candidate.name}:`)) &&
+        candidate.name.startsWith(word[1].toLowerCase()),
+    )
+    .map((candidate) => ({
+      insert: `${candidate.name}:`,
+      label: `${candidate.name}:`,
+      detail: `${candidate.description ?? ""}${candidate.required ? " · required" : ""}`,
+      start: text.length - word[1].length,
+    }));
 }
 
 function quote(text) {
@@ -121,5 +202,8 @@ function quote(text) {
 
 /** "/remind when: [what:]" with the optional ones in brackets. */
 export function usage(entry) {
-  return [`/${entry.path}`, ...entry.options.map((option) => (option.required ? `${option.name}:` : `[${option.name}:]`))].join(" ");
+  return [
+    `/${entry.path}`,
+    ...entry.options.map((option) => (option.required ? `${option.name}:` : `[${option.name}:]`)),
+  ].join(" ");
 }

@@ -1,8 +1,9 @@
 /**
  * What stands in the box and what is sent.
  *
- * A person writes `@ada`, `#general` and `:tada:`; Discord wants `<@id>`, `<#id>` and the sign. `encode` and `decode` translate, outside code; `triggerAt` finds what the caret stands in,
- * for the list of suggestions. Pure functions over text and plain lists.
+ * A person writes `@ada`, `#general` and `:tada:`; Discord wants `<@id>`, `<#id>` and the sign. `encode` and `decode`
+ * translate, outside code; `triggerAt` finds what the caret stands in, for the list of suggestions. Pure functions
+ * over text and plain lists.
  */
 
 import { emojiByName, searchEmoji } from "./emoji.js";
@@ -13,10 +14,24 @@ const CODE = /(```[^]*?```|`[^`\n]+`)/;
 /** @param {{users: [{id, username}], channels: [{id, name}], roles: [{id, name}]}} names */
 export function encode(text, names) {
   return outsideCode(text, (part) => {
-    let out = part.replace(/(^|[^\w:]):([a-z0-9_+-]+):/g, (whole, before, name) => (emojiByName(name) ? before + emojiByName(name) : whole));
-    out = replaceNames(out, "@", names.users.map((user) => [user.username, `<@${user.id}>`]));
-    out = replaceNames(out, "@", names.roles.filter((role) => role.name !== "@everyone").map((role) => [role.name, `<@&${role.id}>`]));
-    return replaceNames(out, "#", names.channels.map((channel) => [channel.name, `<#${channel.id}>`]));
+    let out = part.replace(/(^|[^\w:]):([a-z0-9_+-]+):/g, (whole, before, name) =>
+      emojiByName(name) ? before + emojiByName(name) : whole,
+    );
+    out = replaceNames(
+      out,
+      "@",
+      names.users.map((user) => [user.username, `<@${user.id}>`]),
+    );
+    out = replaceNames(
+      out,
+      "@",
+      names.roles.filter((role) => role.name !== "@everyone").map((role) => [role.name, `<@&${role.id}>`]),
+    );
+    return replaceNames(
+      out,
+      "#",
+      names.channels.map((channel) => [channel.name, `<#${channel.id}>`]),
+    );
   });
 }
 
@@ -36,7 +51,10 @@ function prefixed(sign, name) {
 }
 
 function outsideCode(text, translate) {
-  return text.split(CODE).map((part, index) => (index % 2 ? part : translate(part))).join("");
+  return text
+    .split(CODE)
+    .map((part, index) => (index % 2 ? part : translate(part)))
+    .join("");
 }
 
 function replaceNames(text, sign, pairs) {
@@ -44,7 +62,10 @@ function replaceNames(text, sign, pairs) {
   if (!sorted.length || !text.includes(sign)) return text;
   const marks = new Map(sorted.map(([name, mark]) => [name.toLowerCase(), mark]));
   const names = sorted.map(([name]) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|");
-  const expression = new RegExp(`(^|[^\\p{L}\\p{N}_<${sign}])${sign}(${names})(?![\\p{L}\\p{N}_]|[.-][\\p{L}\\p{N}_])`, "giu");
+  const expression = new RegExp(
+    `(^|[^\\p{L}\\p{N}_<${sign}])${sign}(${names})(?![\\p{L}\\p{N}_]|[.-][\\p{L}\\p{N}_])`,
+    "giu",
+  );
   return text.replace(expression, (_, before, name) => before + marks.get(name.toLowerCase()));
 }
 
@@ -62,26 +83,52 @@ export function triggerAt(text, caret) {
 /** Suggestions for a trigger: `[{insert, label, detail, user?, char?}]`. */
 export function suggestionsFor(trigger, names, most = 8) {
   if (trigger.kind === "emoji") {
-    return searchEmoji(trigger.query, most).map(({ char, words }) => ({ insert: char, label: `:${words[0]}:`, detail: "", char }));
+    return searchEmoji(trigger.query, most).map(({ char, words }) => ({
+      insert: char,
+      label: `:${words[0]}:`,
+      detail: "",
+      char,
+    }));
   }
   if (trigger.kind === "channel") {
-    return ranked(names.channels, (channel) => [channel.name], trigger.query, most).map((channel) => ({ insert: `#${channel.name}`, label: `#${channel.name}`, detail: channel.topic ?? "" }));
+    return ranked(names.channels, (channel) => [channel.name], trigger.query, most).map((channel) => ({
+      insert: `#${channel.name}`,
+      label: `#${channel.name}`,
+      detail: channel.topic ?? "",
+    }));
   }
-  const people = ranked(names.users, (user) => [user.username, user.nick, user.global_name], trigger.query, most).map((user) => ({
-    insert: `@${user.username}`,
-    label: user.nick || user.global_name || user.username,
-    detail: `@${user.username}`,
-    user,
-  }));
-  const roles = ranked(names.roles.filter((role) => role.name !== "@everyone"), (role) => [role.name], trigger.query, most).map((role) => ({ insert: `@${role.name}`, label: `@${role.name}`, detail: "Role" }));
-  const all = [["everyone", "Everyone in this channel"], ["here", "Everyone who is online here"]]
+  const people = ranked(names.users, (user) => [user.username, user.nick, user.global_name], trigger.query, most).map(
+    (user) => ({
+      insert: `@${user.username}`,
+      label: user.nick || user.global_name || user.username,
+      detail: `@${user.username}`,
+      user,
+    }),
+  );
+  const roles = ranked(
+    names.roles.filter((role) => role.name !== "@everyone"),
+    (role) => [role.name],
+    trigger.query,
+    most,
+  ).map((role) => ({ insert: `@${role.name}`, label: `@${role.name}`, detail: "Role" }));
+  const all = [
+    ["everyone", "Everyone in this channel"],
+    ["here", "Everyone who is online here"],
+  ]
     .filter(([name]) => name.startsWith(trigger.query.toLowerCase()))
     .map(([name, detail]) => ({ insert: `@${name}`, label: `@${name}`, detail }));
   return [...people, ...roles, ...all].slice(0, most);
 }
 
 function ranked(items, texts, query, most) {
-  const rank = (item) => Math.min(...texts(item).filter(Boolean).map((text) => matchRank(text, query)).map((value) => (value < 0 ? 9 : value)), 9);
+  const rank = (item) =>
+    Math.min(
+      ...texts(item)
+        .filter(Boolean)
+        .map((text) => matchRank(text, query))
+        .map((value) => (value < 0 ? 9 : value)),
+      9,
+    );
   return items
     .map((item) => ({ item, rank: rank(item) }))
     .filter((entry) => entry.rank < 9)

@@ -1,4 +1,7 @@
-/** Common emoji with the words one would look for; the first word is the `:shortcode:`. Enough for a stand-in, small enough to read. */
+/**
+ * Common emoji with the words one would look for; the first word is the `:shortcode:`. Enough for a stand-in, small
+ * enough to read.
+ */
 
 import { matchRank } from "./model.js";
 
@@ -30,7 +33,11 @@ export function emojiByName(name) {
 }
 
 export function searchEmoji(query, most = Infinity) {
-  const rank = ({ words }) => Math.min(...words.map((word) => matchRank(word, query)).map((value) => (value < 0 || value > 2 ? 9 : value)));
+  const rank = ({ words }) =>
+    Math.min(...words.map((word) => matchRank(word, query)).map((value) => (value < 0 || value > 2 ? 9 : value)));
   const ranked = EMOJI.map((entry, index) => ({ entry, index, rank: rank(entry) })).filter((item) => item.rank < 9);
-  return ranked.sort((a, b) => a.rank - b.rank || a.index - b.index).slice(0, most).map((item) => item.entry);
+  return ranked
+    .sort((a, b) => a.rank - b.rank || a.index - b.index)
+    .slice(0, most)
+    .map((item) => item.entry);
 }

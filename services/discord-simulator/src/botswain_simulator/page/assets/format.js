@@ -53,7 +53,13 @@ export function stamp(unix, style, now = new Date(), locale = undefined) {
 export function relative(date, now = new Date(), locale = undefined) {
   const difference = date.getTime() - now.getTime();
   const words = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
-  const units = [["year", 365 * DAY], ["month", 30 * DAY], ["day", DAY], ["hour", HOUR], ["minute", MINUTE]];
+  const units = [
+    ["year", 365 * DAY],
+    ["month", 30 * DAY],
+    ["day", DAY],
+    ["hour", HOUR],
+    ["minute", MINUTE],
+  ];
   for (const [unit, length] of units) {
     if (Math.abs(difference) >= length) return words.format(Math.trunc(difference / length), unit);
   }
@@ -74,7 +80,10 @@ export function fileSize(bytes) {
 }
 
 export function initials(name) {
-  const words = String(name ?? "").trim().split(/[\s_.-]+/u).filter(Boolean);
+  const words = String(name ?? "")
+    .trim()
+    .split(/[\s_.-]+/u)
+    .filter(Boolean);
   if (!words.length) return "?";
   const letters = words.length === 1 ? [...words[0]].slice(0, 2) : [[...words[0]][0], [...words.at(-1)][0]];
   return letters.join("").toUpperCase();

@@ -1,6 +1,7 @@
 /**
- * A little colour for code blocks: comments, strings, numbers, keywords, calls. One rough lexer for the common languages instead of a library, because a chat needs a hint, not a parse.
- * Pure: `highlight(text, language)` gives `[[kind | null, text]]` whose texts joined are the input.
+ * A little colour for code blocks: comments, strings, numbers, keywords, calls. One rough lexer for the common
+ * languages instead of a library, because a chat needs a hint, not a parse. Pure: `highlight(text, language)` gives
+ * `[[kind | null, text]]` whose texts joined are the input.
  */
 
 const KEYWORDS = new Set(
@@ -11,15 +12,75 @@ const KEYWORDS = new Set(
 );
 
 const FAMILIES = [
-  { names: ["py", "python", "rb", "ruby", "sh", "bash", "shell", "zsh", "console", "yaml", "yml", "toml", "ini", "conf", "dockerfile", "docker", "makefile", "make", "perl", "r"], comment: "#[^\\n]*" },
-  { names: ["js", "javascript", "jsx", "ts", "typescript", "tsx", "mjs", "java", "c", "cpp", "c++", "cs", "csharp", "go", "rs", "rust", "swift", "kotlin", "kt", "php", "proto", "scala", "dart", "css", "scss", "json", "json5", "jsonc"], comment: "\\/\\/[^\\n]*|\\/\\*[^]*?(?:\\*\\/|$)" },
+  {
+    names: [
+      "py",
+      "python",
+      "rb",
+      "ruby",
+      "sh",
+      "bash",
+      "shell",
+      "zsh",
+      "console",
+      "yaml",
+      "yml",
+      "toml",
+      "ini",
+      "conf",
+      "dockerfile",
+      "docker",
+      "makefile",
+      "make",
+      "perl",
+      "r",
+    ],
+    comment: "#[^\\n]*",
+  },
+  {
+    names: [
+      "js",
+      "javascript",
+      "jsx",
+      "ts",
+      "typescript",
+      "tsx",
+      "mjs",
+      "java",
+      "c",
+      "cpp",
+      "c++",
+      "cs",
+      "csharp",
+      "go",
+      "rs",
+      "rust",
+      "swift",
+      "kotlin",
+      "kt",
+      "php",
+      "proto",
+      "scala",
+      "dart",
+      "css",
+      "scss",
+      "json",
+      "json5",
+      "jsonc",
+    ],
+    comment: "\\/\\/[^\\n]*|\\/\\*[^]*?(?:\\*\\/|$)",
+  },
   { names: ["sql", "lua", "haskell", "hs"], comment: "--[^\\n]*" },
 ];
 const STRING = '"""[^]*?(?:"""|$)|"(?:\\\\.|[^"\\\\\\n])*"?|\'(?:\\\\.|[^\'\\\\\\n])*\'?|`(?:\\\\.|[^`\\\\])*`?';
 const NUMBER = "\\b(?:0[xX][0-9a-fA-F_]+|\\d[\\d_]*(?:\\.\\d+)?(?:[eE][+-]?\\d+)?)\\b";
 const WORD = "[\\p{L}_$][\\p{L}\\p{N}_$]*";
 
-const LEXERS = new Map(FAMILIES.flatMap(({ names, comment }) => names.map((name) => [name, new RegExp(`(${comment})|(${STRING})|(${NUMBER})|(${WORD})`, "gu")])));
+const LEXERS = new Map(
+  FAMILIES.flatMap(({ names, comment }) =>
+    names.map((name) => [name, new RegExp(`(${comment})|(${STRING})|(${NUMBER})|(${WORD})`, "gu")]),
+  ),
+);
 
 export function highlight(text, language) {
   if (language === "diff") return diff(text);

@@ -1,21 +1,26 @@
 /**
  * Discord's Markdown, as a tree.
  *
- * `parse(source)` gives an array of plain nodes and never touches the DOM, so that it runs under node's test runner and so that what a user wrote can only ever become text:
- * `render/markdown.js` builds elements from the node types named here and from nothing else.
+ * `parse(source)` gives an array of plain nodes and never touches the DOM, so that it runs under node's test runner
+ * and so that what a user wrote can only ever become text: `render/markdown.js` builds elements from the node types
+ * named here and from nothing else.
  *
- * One parser for blocks and spans, because Discord mixes them freely: block rules (quote, heading, list) hold at the start of a line, span rules everywhere. A rule looks at one position
- * and either gives `{node, end}` or nothing; what no rule takes is text. Closing marks are searched by hand, since the usual lazy expressions backtrack badly on hostile input.
+ * One parser for blocks and spans, because Discord mixes them freely: block rules (quote, heading, list) hold at the
+ * start of a line, span rules everywhere. A rule looks at one position and either gives `{node, end}` or nothing;
+ * what no rule takes is text. Closing marks are searched by hand, since the usual lazy expressions backtrack badly on
+ * hostile input.
  *
- * Nodes: {type: "text", text} · strong, em, underline, strike, spoiler, quote, subtext {children} · heading {level, children} · list {ordered, start, items: [children]} ·
- * code {text} · codeblock {lang, text} · link {url, children} · mention {kind: user|channel|role|everyone|here, id} · emoji {id, name, animated} · timestamp {unix, style} ·
+ * Nodes: {type: "text", text} · strong, em, underline, strike, spoiler, quote, subtext {children} · heading {level,
+ * children} · list {ordered, start, items: [children]} · code {text} · codeblock {lang, text} · link {url, children}
+ * · mention {kind: user|channel|role|everyone|here, id} · emoji {id, name, animated} · timestamp {unix, style} ·
  * command {name, id} · br
  */
 
 const MAX_DEPTH = 12;
 
 const CODE_BLOCK = /```(?:([a-zA-Z0-9_+\-.#]+)\n)?\n*((?:(?!```)[^])*[^\s`](?:(?!```)[^])*?)\n*```/y;
-const MASKED_LINK = /\[((?:\\.|[^[\]\\\n])+)\]\(\s*<?(https?:\/\/(?:[^\s<>()]|\([^\s<>()]*\))+)>?(?:\s+"[^"\n]*")?\s*\)/y;
+const MASKED_LINK =
+  /\[((?:\\.|[^[\]\\\n])+)\]\(\s*<?(https?:\/\/(?:[^\s<>()]|\([^\s<>()]*\))+)>?(?:\s+"[^"\n]*")?\s*\)/y;
 const BARE_URL = /https?:\/\/[^\s<>|]*[^\s<>|.,:;"'!?*_~\]]/y;
 const ANGLED = [
   [/<@!?(\d{1,20})>/y, (m) => ({ type: "mention", kind: "user", id: m[1] })],
@@ -49,7 +54,10 @@ export function isEmojiOnly(nodes) {
     if (node.type === "br") continue;
     if (node.type === "emoji") count += 1;
     else if (node.type === "text") {
-      const clusters = node.text.replace(/\s+/gu, "").match(/\p{Extended_Pictographic}(?:\uFE0F|\p{Emoji_Modifier}|\u200D\p{Extended_Pictographic})*|[^]/gu) ?? [];
+      const clusters =
+        node.text
+          .replace(/\s+/gu, "")
+          .match(/\p{Extended_Pictographic}(?:\uFE0F|\p{Emoji_Modifier}|\u200D\p{Extended_Pictographic})*|[^]/gu) ?? [];
       if (clusters.some((cluster) => !/^\p{Extended_Pictographic}/u.test(cluster))) return false;
       count += clusters.length;
     } else return false;
@@ -141,7 +149,11 @@ function blockAt(source, position, context) {
 
 function quoteAt(source, position, context) {
   if (source.startsWith(">>> ", position)) {
-    return block({ type: "quote", children: inner(source.slice(position + 4), context, { quote: true, lineStart: true }) }, source, source.length);
+    return block(
+      { type: "quote", children: inner(source.slice(position + 4), context, { quote: true, lineStart: true }) },
+      source,
+      source.length,
+    );
   }
   const lines = [];
   let end = position;
@@ -153,20 +165,32 @@ function quoteAt(source, position, context) {
     end += 1;
   }
   if (!lines.length) return null;
-  return block({ type: "quote", children: inner(lines.join("\n"), context, { quote: true, lineStart: true }) }, source, end);
+  return block(
+    { type: "quote", children: inner(lines.join("\n"), context, { quote: true, lineStart: true }) },
+    source,
+    end,
+  );
 }
 
 function headingAt(source, position, context) {
   const found = match(HEADING, source, position);
   if (!found) return null;
-  const node = { type: "heading", level: found[1].length, children: inner(found[2].trim(), context, { lineStart: false }) };
+  const node = {
+    type: "heading",
+    level: found[1].length,
+    children: inner(found[2].trim(), context, { lineStart: false }),
+  };
   return block(node, source, position + found[0].length);
 }
 
 function subtextAt(source, position, context) {
   const found = match(SUBTEXT, source, position);
   if (!found) return null;
-  return block({ type: "subtext", children: inner(found[1].trim(), context, { lineStart: false }) }, source, position + found[0].length);
+  return block(
+    { type: "subtext", children: inner(found[1].trim(), context, { lineStart: false }) },
+    source,
+    position + found[0].length,
+  );
 }
 
 /** Lists nest by indentation (two blanks or more); a line that is no item ends the list. */
@@ -177,7 +201,12 @@ function listAt(source, position, context) {
     const stop = lineEnd(source, end);
     const found = LIST_LINE.exec(source.slice(end, stop));
     if (!found) break;
-    lines.push({ indent: found[1].length, ordered: found[3] !== undefined, start: Number(found[3] ?? 1), text: found[4] });
+    lines.push({
+      indent: found[1].length,
+      ordered: found[3] !== undefined,
+      start: Number(found[3] ?? 1),
+      text: found[4],
+    });
     end = Math.min(stop + 1, source.length);
   }
   if (!lines.length) return null;
@@ -217,7 +246,9 @@ function spanAt(source, position, context) {
     case "*":
       return emphasisAt(source, position, context, "**", "strong") ?? emphasisAt(source, position, context, "*", "em");
     case "_":
-      return emphasisAt(source, position, context, "__", "underline") ?? emphasisAt(source, position, context, "_", "em");
+      return (
+        emphasisAt(source, position, context, "__", "underline") ?? emphasisAt(source, position, context, "_", "em")
+      );
     case "~":
       return emphasisAt(source, position, context, "~~", "strike");
     case "|":
@@ -238,7 +269,14 @@ function spanAt(source, position, context) {
 function codeBlockAt(source, position) {
   if (!source.startsWith("```", position)) return null;
   const found = match(CODE_BLOCK, source, position);
-  return found && block({ type: "codeblock", lang: (found[1] ?? "").toLowerCase(), text: found[2] }, source, position + found[0].length);
+  return (
+    found &&
+    block(
+      { type: "codeblock", lang: (found[1] ?? "").toLowerCase(), text: found[2] },
+      source,
+      position + found[0].length,
+    )
+  );
 }
 
 function codeAt(source, position) {
@@ -321,7 +359,10 @@ function angledAt(source, position) {
 function maskedLinkAt(source, position, context) {
   const found = match(MASKED_LINK, source, position);
   if (!found) return null;
-  return { node: { type: "link", url: found[2], children: inner(found[1], context, { link: true, lineStart: false }) }, end: position + found[0].length };
+  return {
+    node: { type: "link", url: found[2], children: inner(found[1], context, { link: true, lineStart: false }) },
+    end: position + found[0].length,
+  };
 }
 
 function bareUrlAt(source, position) {

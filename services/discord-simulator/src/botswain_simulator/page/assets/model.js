@@ -1,11 +1,33 @@
 /**
- * What the page's data means: order, names, grouping, unread. Plain functions over Discord's own objects, no DOM and no clock of their own.
+ * What the page's data means: order, names, grouping, unread. Plain functions over Discord's own objects, no DOM and
+ * no clock of their own.
  */
 
 import { dayKey } from "./format.js";
 
-export const ChannelType = { TEXT: 0, DM: 1, VOICE: 2, GROUP_DM: 3, CATEGORY: 4, NEWS: 5, NEWS_THREAD: 10, PUBLIC_THREAD: 11, PRIVATE_THREAD: 12, STAGE: 13, FORUM: 15 };
-export const MessageType = { DEFAULT: 0, PIN: 6, JOIN: 7, THREAD_CREATED: 18, REPLY: 19, COMMAND: 20, THREAD_STARTER: 21, CONTEXT_COMMAND: 23 };
+export const ChannelType = {
+  TEXT: 0,
+  DM: 1,
+  VOICE: 2,
+  GROUP_DM: 3,
+  CATEGORY: 4,
+  NEWS: 5,
+  NEWS_THREAD: 10,
+  PUBLIC_THREAD: 11,
+  PRIVATE_THREAD: 12,
+  STAGE: 13,
+  FORUM: 15,
+};
+export const MessageType = {
+  DEFAULT: 0,
+  PIN: 6,
+  JOIN: 7,
+  THREAD_CREATED: 18,
+  REPLY: 19,
+  COMMAND: 20,
+  THREAD_STARTER: 21,
+  CONTEXT_COMMAND: 23,
+};
 export const MessageFlag = { SUPPRESS_EMBEDS: 1 << 2, EPHEMERAL: 1 << 6, LOADING: 1 << 7, COMPONENTS_V2: 1 << 15 };
 
 const GROUP_GAP_MS = 7 * 60_000;
@@ -47,7 +69,9 @@ export function authorName(state, message, guildId) {
 export function nameColour(state, userId, guildId) {
   const guild = state.guilds.get(guildId);
   const owned = guild?.members.get(userId)?.roles ?? [];
-  const coloured = (guild?.roles ?? []).filter((role) => role.color && owned.includes(role.id)).sort((a, b) => b.position - a.position);
+  const coloured = (guild?.roles ?? [])
+    .filter((role) => role.color && owned.includes(role.id))
+    .sort((a, b) => b.position - a.position);
   return coloured.length ? `#${coloured[0].color.toString(16).padStart(6, "0")}` : null;
 }
 
@@ -87,35 +111,57 @@ export function channelTree(state, guildId) {
   const plain = all.filter((channel) => !isThread(channel));
   const branch = (channel) => ({
     channel,
-    threads: threads.filter((thread) => thread.parent_id === channel.id && !thread.thread_metadata?.archived).sort((a, b) => compareIds(a.id, b.id)),
+    threads: threads
+      .filter((thread) => thread.parent_id === channel.id && !thread.thread_metadata?.archived)
+      .sort((a, b) => compareIds(a.id, b.id)),
   });
   const categories = plain.filter((channel) => channel.type === ChannelType.CATEGORY).sort(byPosition);
   const known = new Set(categories.map((category) => category.id));
   const under = (parentId) =>
     plain
-      .filter((channel) => channel.type !== ChannelType.CATEGORY && (parentId ? channel.parent_id === parentId : !known.has(channel.parent_id)))
+      .filter(
+        (channel) =>
+          channel.type !== ChannelType.CATEGORY &&
+          (parentId ? channel.parent_id === parentId : !known.has(channel.parent_id)),
+      )
       .sort(byPosition)
       .map(branch);
-  return [{ category: null, channels: under(null) }, ...categories.map((category) => ({ category, channels: under(category.id) }))].filter(
-    (group) => group.category || group.channels.length,
-  );
+  return [
+    { category: null, channels: under(null) },
+    ...categories.map((category) => ({ category, channels: under(category.id) })),
+  ].filter((group) => group.category || group.channels.length);
 }
 
 /** Channels in the order the sidebar shows them: what Alt+Up and Alt+Down walk through. */
 export function channelOrder(state, guildId) {
   if (!guildId) return dmsOf(state, state.speaker).map((channel) => channel.id);
-  return channelTree(state, guildId).flatMap((group) => group.channels.flatMap(({ channel, threads }) => [channel.id, ...threads.map((thread) => thread.id)]));
+  return channelTree(state, guildId).flatMap((group) =>
+    group.channels.flatMap(({ channel, threads }) => [channel.id, ...threads.map((thread) => thread.id)]),
+  );
 }
 
 /** Members as the right column shows them: bots that are online, people, bots that are offline. */
 export function memberGroups(state, channel) {
-  const ids = channel.guild_id ? [...(state.guilds.get(channel.guild_id)?.members.keys() ?? [])] : (channel.recipients ?? []).map((user) => user.id);
+  const ids = channel.guild_id
+    ? [...(state.guilds.get(channel.guild_id)?.members.keys() ?? [])]
+    : (channel.recipients ?? []).map((user) => user.id);
   const users = ids.map((id) => state.users.get(id)).filter(Boolean);
-  const sorted = (list) => list.sort((a, b) => displayName(state, a.id, channel.guild_id).localeCompare(displayName(state, b.id, channel.guild_id)));
+  const sorted = (list) =>
+    list.sort((a, b) =>
+      displayName(state, a.id, channel.guild_id).localeCompare(displayName(state, b.id, channel.guild_id)),
+    );
   const groups = [
-    { title: "Bots online", online: true, users: sorted(users.filter((user) => user.bot && state.online.has(user.id))) },
+    {
+      title: "Bots online",
+      online: true,
+      users: sorted(users.filter((user) => user.bot && state.online.has(user.id))),
+    },
     { title: "People", online: true, users: sorted(users.filter((user) => !user.bot)) },
-    { title: "Bots offline", online: false, users: sorted(users.filter((user) => user.bot && !state.online.has(user.id))) },
+    {
+      title: "Bots offline",
+      online: false,
+      users: sorted(users.filter((user) => user.bot && !state.online.has(user.id))),
+    },
   ];
   return groups.filter((group) => group.users.length);
 }
@@ -124,20 +170,35 @@ const GROUPABLE = new Set([MessageType.DEFAULT, undefined]);
 
 /** True when `message` continues `previous`: same author, no reply, close in time, same day. */
 export function continues(previous, message) {
-  if (!previous || !GROUPABLE.has(message.type) || message.message_reference || message.interaction_metadata) return false;
-  if (isSystem(previous) || previous.author.id !== message.author.id || previous.author.username !== message.author.username) return false;
+  if (!previous || !GROUPABLE.has(message.type) || message.message_reference || message.interaction_metadata)
+    return false;
+  if (
+    isSystem(previous) ||
+    previous.author.id !== message.author.id ||
+    previous.author.username !== message.author.username
+  )
+    return false;
   const before = new Date(previous.timestamp);
   const after = new Date(message.timestamp);
   return after - before < GROUP_GAP_MS && dayKey(before) === dayKey(after);
 }
 
-const CONVERSATIONAL = new Set([MessageType.DEFAULT, MessageType.REPLY, MessageType.COMMAND, MessageType.CONTEXT_COMMAND, undefined]);
+const CONVERSATIONAL = new Set([
+  MessageType.DEFAULT,
+  MessageType.REPLY,
+  MessageType.COMMAND,
+  MessageType.CONTEXT_COMMAND,
+  undefined,
+]);
 
 export function isSystem(message) {
   return !CONVERSATIONAL.has(message.type);
 }
 
-/** The rows of a conversation: `{kind: "day", key, date}`, `{kind: "new", key}`, `{kind: "message", key, message, grouped}`. */
+/**
+ * The rows of a conversation: `{kind: "day", key, date}`, `{kind: "new", key}`, `{kind: "message", key, message,
+ * grouped}`.
+ */
 export function timelineRows(messages, unreadAfter = null) {
   const rows = [];
   let previous = null;
@@ -151,7 +212,12 @@ export function timelineRows(messages, unreadAfter = null) {
       rows.push({ kind: "new", key: "new" });
       marked = true;
     }
-    rows.push({ kind: "message", key: message.pending ? `pending-${message.nonce}` : message.id, message, grouped: !newDay && !firstUnread && continues(previous, message) });
+    rows.push({
+      kind: "message",
+      key: message.pending ? `pending-${message.nonce}` : message.id,
+      message,
+      grouped: !newDay && !firstUnread && continues(previous, message),
+    });
     previous = message;
   }
   return rows;

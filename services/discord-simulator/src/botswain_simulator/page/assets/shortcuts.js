@@ -12,7 +12,8 @@ export function mountShortcuts(page) {
   });
 }
 
-const control = (event, key, shift = false) => (event.ctrlKey || event.metaKey) && !event.altKey && event.shiftKey === shift && event.key.toLowerCase() === key;
+const control = (event, key, shift = false) =>
+  (event.ctrlKey || event.metaKey) && !event.altKey && event.shiftKey === shift && event.key.toLowerCase() === key;
 const inText = (event) => event.target.matches?.("input, textarea, select, [contenteditable]");
 
 const SHORTCUTS = [
@@ -21,8 +22,14 @@ const SHORTCUTS = [
   { matches: (event) => control(event, "l", true), run: (page) => page.toggleTheme() },
   { matches: (event) => control(event, "e", true), run: (page) => page.composer.emoji.click() },
   { matches: (event) => control(event, "u", true), run: (page) => page.composer.attach.click() },
-  { matches: (event) => event.altKey && !event.ctrlKey && event.key === "ArrowUp", run: (page, event) => page.actions.stepChannel(-1, event.shiftKey) },
-  { matches: (event) => event.altKey && !event.ctrlKey && event.key === "ArrowDown", run: (page, event) => page.actions.stepChannel(1, event.shiftKey) },
+  {
+    matches: (event) => event.altKey && !event.ctrlKey && event.key === "ArrowUp",
+    run: (page, event) => page.actions.stepChannel(-1, event.shiftKey),
+  },
+  {
+    matches: (event) => event.altKey && !event.ctrlKey && event.key === "ArrowDown",
+    run: (page, event) => page.actions.stepChannel(1, event.shiftKey),
+  },
   { matches: (event) => event.key === "F6", run: (page, event) => nextRegion(event.shiftKey ? -1 : 1) },
   { matches: (event) => event.key === "Escape" && drawerOpen(), run: (page) => page.closeDrawers() },
 ];

@@ -1,8 +1,9 @@
 /**
  * Server-Sent Events over `fetch`.
  *
- * Not the browser's EventSource: that one hides when a connection is lost and when the next attempt comes, and a new one can't say which event it saw last. `SseParser` is the wire format
- * alone (pure); `EventStream` keeps one connection open, tells its state, and resumes with `Last-Event-ID`.
+ * Not the browser's EventSource: that one hides when a connection is lost and when the next attempt comes, and a new
+ * one can't say which event it saw last. `SseParser` is the wire format alone (pure); `EventStream` keeps one
+ * connection open, tells its state, and resumes with `Last-Event-ID`.
  */
 
 /** Feed it chunks of text; it gives back the events that became complete: `[{id, event, data}]`. */
@@ -35,13 +36,17 @@ export class SseParser {
 
   #finish(events) {
     // The format drops an event without data; `resync` may come bare, and is too important for that.
-    if (this.#data.length || this.#event) events.push({ id: this.lastId, event: this.#event || "message", data: this.#data.join("\n") });
+    if (this.#data.length || this.#event)
+      events.push({ id: this.lastId, event: this.#event || "message", data: this.#data.join("\n") });
     this.#data = [];
     this.#event = "";
   }
 }
 
-/** Milliseconds until attempt number `attempt` (from 0): quick at first, then every 5 s, spread so that many pages don't return in step. */
+/**
+ * Milliseconds until attempt number `attempt` (from 0): quick at first, then every 5 s, spread so that many pages
+ * don't return in step.
+ */
 export function retryDelay(attempt, random = Math.random) {
   return Math.min(5000, 400 * 2 ** attempt) * (0.75 + random() * 0.5);
 }
@@ -76,7 +81,8 @@ export class EventStream {
         });
       } catch (error) {
         if (this.#closed) return;
-        if (!(error instanceof TypeError || error instanceof DOMException || error instanceof StreamRefused)) throw error;
+        if (!(error instanceof TypeError || error instanceof DOMException || error instanceof StreamRefused))
+          throw error;
       }
       if (this.#closed) return;
       this.onState("lost", false);

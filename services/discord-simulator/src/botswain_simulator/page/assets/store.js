@@ -1,10 +1,13 @@
 /**
  * The page's state and the only code that changes it.
  *
- * State is made of Discord's objects in maps by id. A message object is never changed in place but replaced, so that the timeline can tell by identity which rows are to be drawn anew.
- * `Store.change(fn)` runs a change and tells the listeners once per frame which parts changed; `reduce` (pure over the state it is given) applies one event of the stream.
+ * State is made of Discord's objects in maps by id. A message object is never changed in place but replaced, so that
+ * the timeline can tell by identity which rows are to be drawn anew. `Store.change(fn)` runs a change and tells the
+ * listeners once per frame which parts changed; `reduce` (pure over the state it is given) applies one event of the
+ * stream.
  *
- * A conversation holds a window of messages, oldest first: `atStart` when nothing older exists, `atEnd` when it reaches the present. Only at its end does it take live messages.
+ * A conversation holds a window of messages, oldest first: `atStart` when nothing older exists, `atEnd` when it
+ * reaches the present. Only at its end does it take live messages.
  */
 
 import { compareIds, isReadable, mentionsUser, sameEmoji } from "./model.js";
@@ -64,7 +67,8 @@ export class Store {
     this.#scheduled = false;
     const changed = this.#changed;
     this.#changed = new Set();
-    for (const { topics, listener } of this.#listeners) if (topics.some((topic) => changed.has(topic))) listener(changed);
+    for (const { topics, listener } of this.#listeners)
+      if (topics.some((topic) => changed.has(topic))) listener(changed);
   }
 }
 
@@ -79,7 +83,8 @@ export function loadState(state, answer) {
   for (const guild of answer.guilds) addGuild(state, guild);
   for (const channel of answer.dms) state.channels.set(channel.id, channel);
   if (!state.users.has(state.speaker) || state.bots.has(state.speaker)) state.speaker = answer.me;
-  for (const channel of state.channels.values()) if (!state.read.has(channel.id)) state.read.set(channel.id, channel.last_message_id ?? "0");
+  for (const channel of state.channels.values())
+    if (!state.read.has(channel.id)) state.read.set(channel.id, channel.last_message_id ?? "0");
   state.loaded = true;
   return ["state", "channels", "members", "users", "unread", "messages", "selection"];
 }
@@ -91,7 +96,8 @@ function addGuild(state, guild) {
     if (!state.users.has(member.user.id)) state.users.set(member.user.id, member.user);
   }
   state.guilds.set(guild.id, { ...guild, members, roles: guild.roles ?? [] });
-  for (const channel of [...(guild.channels ?? []), ...(guild.threads ?? [])]) addChannel(state, { guild_id: guild.id, ...channel });
+  for (const channel of [...(guild.channels ?? []), ...(guild.threads ?? [])])
+    addChannel(state, { guild_id: guild.id, ...channel });
 }
 
 function addChannel(state, channel) {
@@ -121,13 +127,22 @@ const REDUCERS = {
       topics.push("unread");
     }
     if (message.author.id === state.speaker) state.read.set(message.channel_id, message.id);
-    else if (channel && mentionsUser(state, message, state.speaker, channel.guild_id)) state.mentions.set(channel.id, (state.mentions.get(channel.id) ?? 0) + 1);
+    else if (channel && mentionsUser(state, message, state.speaker, channel.guild_id))
+      state.mentions.set(channel.id, (state.mentions.get(channel.id) ?? 0) + 1);
     return topics;
   },
-  message_update: (state, message) => replaceMessage(state, message.channel_id, message.id, (old) => ({ ...old, ...message, reactions: message.reactions ?? old.reactions })),
+  message_update: (state, message) =>
+    replaceMessage(state, message.channel_id, message.id, (old) => ({
+      ...old,
+      ...message,
+      reactions: message.reactions ?? old.reactions,
+    })),
   message_delete: (state, { id, channel_id: channelId }) => {
     const conversation = state.conversations.get(channelId);
-    if (conversation) conversation.messages = conversation.messages.filter((message) => message.id !== id).map((message) => forgetReference(message, id));
+    if (conversation)
+      conversation.messages = conversation.messages
+        .filter((message) => message.id !== id)
+        .map((message) => forgetReference(message, id));
     if (state.editing === id) state.editing = null;
     if (state.replyTo === id) state.replyTo = null;
     return ["messages", "composer"];
@@ -143,7 +158,11 @@ const REDUCERS = {
   channel_update: (state, channel) => (addChannel(state, channel), ["channels"]),
   thread_create: (state, channel) => (addChannel(state, channel), ["channels", "messages"]),
   thread_update: (state, channel) => (addChannel(state, channel), ["channels", "messages"]),
-  channel_delete: (state, { id }) => (state.channels.delete(id), state.conversations.delete(id), ["channels", "selection"]),
+  channel_delete: (state, { id }) => (
+    state.channels.delete(id),
+    state.conversations.delete(id),
+    ["channels", "selection"]
+  ),
   guild_create: (state, guild) => (addGuild(state, guild), ["channels", "members"]),
   user_create: (state, user) => (state.users.set(user.id, user), ["users", "members"]),
   member_add: (state, data) => {
@@ -167,7 +186,9 @@ function replaceMessage(state, channelId, messageId, build) {
   if (!conversation) return [];
   conversation.messages = conversation.messages.map((message) => {
     if (message.id === messageId) return build(message);
-    return message.referenced_message?.id === messageId ? { ...message, referenced_message: build(message.referenced_message) } : message;
+    return message.referenced_message?.id === messageId
+      ? { ...message, referenced_message: build(message.referenced_message) }
+      : message;
   });
   return ["messages"];
 }
@@ -177,7 +198,10 @@ function forgetReference(message, id) {
 }
 
 function changeReaction(state, { channel_id: channelId, message_id: messageId, user_id: userId, emoji }, on) {
-  return replaceMessage(state, channelId, messageId, (message) => ({ ...message, reactions: withReaction(message.reactions ?? [], emoji, userId, on) }));
+  return replaceMessage(state, channelId, messageId, (message) => ({
+    ...message,
+    reactions: withReaction(message.reactions ?? [], emoji, userId, on),
+  }));
 }
 
 /** Reactions after one person's was set or taken away; doing it twice changes nothing. */
@@ -217,8 +241,20 @@ export function addPage(state, channelId, range, page, limit) {
   const messages = page.toSorted((a, b) => compareIds(a.id, b.id));
   const full = page.length >= limit;
   const old = state.conversations.get(channelId);
-  if (range.before && old) state.conversations.set(channelId, { ...old, messages: mergeMessages(old.messages, messages), atStart: !full, loading: false });
-  else if (range.after && old) state.conversations.set(channelId, { ...old, messages: mergeMessages(old.messages, messages), atEnd: !full, loading: false });
+  if (range.before && old)
+    state.conversations.set(channelId, {
+      ...old,
+      messages: mergeMessages(old.messages, messages),
+      atStart: !full,
+      loading: false,
+    });
+  else if (range.after && old)
+    state.conversations.set(channelId, {
+      ...old,
+      messages: mergeMessages(old.messages, messages),
+      atEnd: !full,
+      loading: false,
+    });
   else if (range.around) state.conversations.set(channelId, { messages, atStart: false, atEnd: false, loading: false });
   else state.conversations.set(channelId, { messages, atStart: !full, atEnd: true, loading: false });
   return ["messages"];
@@ -251,17 +287,26 @@ export function addPending(state, message) {
 
 export function failPending(state, channelId, nonce, error) {
   const list = state.pending.get(channelId) ?? [];
-  state.pending.set(channelId, list.map((message) => (message.nonce === nonce ? { ...message, pending: error ? "failed" : "sending", error } : message)));
+  state.pending.set(
+    channelId,
+    list.map((message) =>
+      message.nonce === nonce ? { ...message, pending: error ? "failed" : "sending", error } : message,
+    ),
+  );
   return ["messages"];
 }
 
 export function dropPending(state, channelId, nonce) {
-  state.pending.set(channelId, (state.pending.get(channelId) ?? []).filter((message) => message.nonce !== nonce));
+  state.pending.set(
+    channelId,
+    (state.pending.get(channelId) ?? []).filter((message) => message.nonce !== nonce),
+  );
   return ["messages"];
 }
 
 function takePending(state, message) {
-  if (message.nonce !== undefined && message.nonce !== null && state.pending.has(message.channel_id)) dropPending(state, message.channel_id, String(message.nonce));
+  if (message.nonce !== undefined && message.nonce !== null && state.pending.has(message.channel_id))
+    dropPending(state, message.channel_id, String(message.nonce));
 }
 
 /** Names whose typing has not run out, without the speaker. */

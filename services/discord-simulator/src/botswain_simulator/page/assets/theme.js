@@ -1,4 +1,7 @@
-/** Light or dark: the system's choice until the person makes one, which is then remembered. Loaded before the page is drawn, so that it never flashes. */
+/**
+ * Light or dark: the system's choice until the person makes one, which is then remembered. Loaded before the page is
+ * drawn, so that it never flashes.
+ */
 
 import { recall, remember } from "./memory.js";
 

@@ -1,4 +1,7 @@
-/** The box to write in, with what it answers, the files that go along, and the line that says who types. A draft belongs to its channel. */
+/**
+ * The box to write in, with what it answers, the files that go along, and the line that says who types. A draft
+ * belongs to its channel.
+ */
 
 import { fileSize, typingSentence } from "../format.js";
 import { displayName, guildOf, isDm } from "../model.js";
@@ -39,7 +42,9 @@ export class Composer {
       this.#addFiles(event.clipboardData.files);
     });
     this.#acceptDrops();
-    page.store.subscribe(["selection", "state", "composer", "channels", "focus-composer"], (topics) => this.#draw(topics));
+    page.store.subscribe(["selection", "state", "composer", "channels", "focus-composer"], (topics) =>
+      this.#draw(topics),
+    );
     page.store.subscribe(["typing", "selection", "users"], () => this.#drawTyping());
   }
 
@@ -59,7 +64,10 @@ export class Composer {
     if (event.key === "Enter" && !event.shiftKey && !event.ctrlKey && !event.altKey) {
       event.preventDefault();
       this.#submit();
-    } else if (event.key === "ArrowUp" && !this.area.value) {
+    } else if (event.key === "ArrowUp" && event.ctrlKey) {
+      event.preventDefault();
+      this.page.timeline.focusLast();
+    } else if (event.key === "ArrowUp" && !this.area.value && !event.altKey && !event.shiftKey) {
       event.preventDefault();
       this.page.editLastOwn();
     } else if (event.key === "Escape") {
@@ -127,6 +135,7 @@ export class Composer {
       this.hint.textContent = "";
       this.#drawTray();
       this.#input();
+      if (channel && document.activeElement === document.body && !matchMedia("(pointer: coarse)").matches) this.focus();
     }
     const label = channel ? `Message ${isDm(channel) ? "@" : "#"}${this.page.actions.title(channel.id)}` : "";
     this.area.placeholder = label;
@@ -137,13 +146,29 @@ export class Composer {
 
   #drawContext() {
     const { state } = this.page;
-    const message = state.replyTo && state.conversations.get(this.#channel)?.messages.find((candidate) => candidate.id === state.replyTo);
+    const message =
+      state.replyTo &&
+      state.conversations.get(this.#channel)?.messages.find((candidate) => candidate.id === state.replyTo);
     this.context.hidden = !message;
     if (!message) return;
     this.context.replaceChildren(
       icon("reply", 16),
-      h("span", {}, "Replying to ", h("strong", {}, displayName(state, message.author.id, guildOf(state, this.#channel)))),
-      h("button", { type: "button", class: "icon-button small", "aria-label": "Don't reply", on: { click: () => this.page.actions.cancel() } }, icon("close", 16)),
+      h(
+        "span",
+        {},
+        "Replying to ",
+        h("strong", {}, displayName(state, message.author.id, guildOf(state, this.#channel))),
+      ),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "icon-button small",
+          "aria-label": "Don't reply",
+          on: { click: () => this.page.actions.cancel() },
+        },
+        icon("close", 16),
+      ),
     );
   }
 
@@ -155,8 +180,22 @@ export class Composer {
           "li",
           { class: "tray-file" },
           file.type.startsWith("image/") ? preview(file) : icon("file", 30),
-          h("span", { class: "file-text" }, h("span", { class: "file-name" }, file.name), h("span", { class: "file-size" }, fileSize(file.size))),
-          h("button", { type: "button", class: "icon-button small", "aria-label": `Remove ${file.name}`, on: { click: () => this.#removeFile(file) } }, icon("close", 16)),
+          h(
+            "span",
+            { class: "file-text" },
+            h("span", { class: "file-name" }, file.name),
+            h("span", { class: "file-size" }, fileSize(file.size)),
+          ),
+          h(
+            "button",
+            {
+              type: "button",
+              class: "icon-button small",
+              "aria-label": `Remove ${file.name}`,
+              on: { click: () => this.#removeFile(file) },
+            },
+            icon("close", 16),
+          ),
         ),
       ),
     );
@@ -188,9 +227,13 @@ export class Composer {
     clearTimeout(this.#typingTimer);
     const { state } = this.page;
     const next = expireTyping(state);
-    const names = typingUsers(state, state.selected).map((id) => displayName(state, id, guildOf(state, state.selected)));
+    const names = typingUsers(state, state.selected).map((id) =>
+      displayName(state, id, guildOf(state, state.selected)),
+    );
     const sentence = typingSentence(names);
-    this.typing.replaceChildren(...(sentence ? [h("span", { class: "dots", "aria-hidden": "true" }, h("i"), h("i"), h("i")), sentence] : []));
+    this.typing.replaceChildren(
+      ...(sentence ? [h("span", { class: "dots", "aria-hidden": "true" }, h("i"), h("i"), h("i")), sentence] : []),
+    );
     if (next !== null) this.#typingTimer = setTimeout(() => this.#drawTyping(), next + 20);
   }
 }

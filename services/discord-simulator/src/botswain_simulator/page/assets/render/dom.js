@@ -1,5 +1,6 @@
 /**
- * Building elements. `h` makes children into text nodes, never into HTML: this is the only way the page puts text on the screen, and `safeUrl` the only way to an address in it.
+ * Building elements. `h` makes children into text nodes, never into HTML: this is the only way the page puts text on
+ * the screen, and `safeUrl` the only way to an address in it.
  */
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -15,7 +16,9 @@ export function svg(tag, attributes = {}, ...children) {
 
 function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) setAttribute(element, name, value);
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 
@@ -23,7 +26,8 @@ function setAttribute(element, name, value) {
   if (value === null || value === undefined || value === false) return;
   if (name === "on") for (const [event, listener] of Object.entries(value)) element.addEventListener(event, listener);
   else if (name === "dataset") Object.assign(element.dataset, value);
-  else if (name === "vars") for (const [variable, text] of Object.entries(value)) element.style.setProperty(variable, text);
+  else if (name === "vars")
+    for (const [variable, text] of Object.entries(value)) element.style.setProperty(variable, text);
   else element.setAttribute(name, value === true ? "" : String(value));
 }
 
@@ -40,11 +44,14 @@ export function safeUrl(url) {
 }
 
 /**
- * Makes `parent`'s children match `items`, keeping the elements whose key and version are the same: focus, open menus, revealed spoilers and half-loaded images survive.
+ * Makes `parent`'s children match `items`, keeping the elements whose key and version are the same: focus, open
+ * menus, revealed spoilers and half-loaded images survive.
  * `version` is compared item by item by identity; `build(item)` makes a new element.
  */
 export function reconcile(parent, items, { key, version, build }) {
-  const old = new Map([...parent.children].filter((child) => child.dataset.key).map((child) => [child.dataset.key, child]));
+  const old = new Map(
+    [...parent.children].filter((child) => child.dataset.key).map((child) => [child.dataset.key, child]),
+  );
   let next = parent.firstElementChild;
   for (const item of items) {
     const id = String(key(item));
@@ -75,12 +82,15 @@ function sameMarks(a, b) {
 /** Replaces an element's content but keeps the focus on the element with the same `data-focus`. */
 export function redraw(element, ...children) {
   const focused = element.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
-  element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.replaceChildren(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  );
   if (focused) element.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
 }
 
 /**
- * One Tab stop for a whole list: arrows (and Home, End) move inside. Give the container once; items are found anew by `selector`.
+ * One Tab stop for a whole list: arrows (and Home, End) move inside. Give the container once; items are found anew by
+ * `selector`.
  */
 export function rovingFocus(container, selector, { horizontal = false } = {}) {
   const items = () => [...container.querySelectorAll(selector)].filter((item) => item.offsetParent !== null);
@@ -114,6 +124,9 @@ function setStop(list, item) {
 export function ensureStop(container, selector) {
   const items = [...container.querySelectorAll(selector)];
   if (!items.length) return;
-  const stop = items.find((item) => item === document.activeElement) ?? items.find((item) => item.matches('[aria-current="page"], [aria-selected="true"]')) ?? items[0];
+  const stop =
+    items.find((item) => item === document.activeElement) ??
+    items.find((item) => item.matches('[aria-current="page"], [aria-selected="true"]')) ??
+    items[0];
   setStop(items, stop);
 }

@@ -4,7 +4,13 @@ import { decode } from "../composing.js";
 import { h } from "./dom.js";
 
 export function editBox(message, page) {
-  const area = h("textarea", { class: "edit-area", "aria-label": "Edit the message", rows: 1, maxlength: 2000, dataset: { editing: message.id } });
+  const area = h("textarea", {
+    class: "edit-area",
+    "aria-label": "Edit the message",
+    rows: 1,
+    maxlength: 2000,
+    dataset: { editing: message.id },
+  });
   area.value = decode(message.content, page.actions.names(message.channel_id));
   const fit = () => fitHeight(area, 240);
   area.addEventListener("input", fit);
@@ -34,7 +40,14 @@ export function editBox(message, page) {
     "div",
     { class: "edit-box" },
     area,
-    h("p", { class: "edit-hint" }, "Esc to ", h("button", { type: "button", class: "text-button", on: { click: () => page.actions.cancel() } }, "cancel"), " · Enter to ", h("button", { type: "button", class: "text-button", on: { click: save } }, "save")),
+    h(
+      "p",
+      { class: "edit-hint" },
+      "Esc to ",
+      h("button", { type: "button", class: "text-button", on: { click: () => page.actions.cancel() } }, "cancel"),
+      " · Enter to ",
+      h("button", { type: "button", class: "text-button", on: { click: save } }, "save"),
+    ),
   );
 }
 

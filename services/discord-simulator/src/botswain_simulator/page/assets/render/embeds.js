@@ -8,7 +8,11 @@ import { renderMarkdown } from "./markdown.js";
 
 export function renderEmbeds(embeds, page) {
   if (!embeds?.length) return null;
-  return h("div", { class: "embeds" }, embeds.map((embed) => renderEmbed(embed, page)));
+  return h(
+    "div",
+    { class: "embeds" },
+    embeds.map((embed) => renderEmbed(embed, page)),
+  );
 }
 
 function renderEmbed(embed, page) {
@@ -16,15 +20,38 @@ function renderEmbed(embed, page) {
   const colour = Number.isInteger(embed.color) ? `#${embed.color.toString(16).padStart(6, "0")}` : null;
   return h(
     "article",
-    { class: "embed", vars: colour ? { "--embed-colour": colour } : {}, "aria-label": embed.title ? `Embed: ${embed.title}` : "Embed" },
+    {
+      class: "embed",
+      vars: colour ? { "--embed-colour": colour } : {},
+      "aria-label": embed.title ? `Embed: ${embed.title}` : "Embed",
+    },
     h(
       "div",
       { class: "embed-main" },
-      embed.provider?.name ? h("div", { class: "embed-provider" }, linked(embed.provider.name, embed.provider.url)) : null,
-      embed.author?.name ? h("div", { class: "embed-author" }, small(embed.author), linked(embed.author.name, embed.author.url)) : null,
-      embed.title ? h("div", { class: "embed-title" }, embed.url ? linked(embed.title, embed.url) : text(embed.title)) : null,
+      embed.provider?.name
+        ? h("div", { class: "embed-provider" }, linked(embed.provider.name, embed.provider.url))
+        : null,
+      embed.author?.name
+        ? h("div", { class: "embed-author" }, small(embed.author), linked(embed.author.name, embed.author.url))
+        : null,
+      embed.title
+        ? h("div", { class: "embed-title" }, embed.url ? linked(embed.title, embed.url) : text(embed.title))
+        : null,
       embed.description ? h("div", { class: "embed-description" }, text(embed.description)) : null,
-      embed.fields?.length ? h("dl", { class: "embed-fields" }, embed.fields.map((field) => h("div", { class: field.inline ? "embed-field inline" : "embed-field" }, h("dt", {}, text(field.name)), h("dd", {}, text(field.value))))) : null,
+      embed.fields?.length
+        ? h(
+            "dl",
+            { class: "embed-fields" },
+            embed.fields.map((field) =>
+              h(
+                "div",
+                { class: field.inline ? "embed-field inline" : "embed-field" },
+                h("dt", {}, text(field.name)),
+                h("dd", {}, text(field.value)),
+              ),
+            ),
+          )
+        : null,
       embed.image ? remotePicture(embed.image, "embed-image", embed.title, page) : null,
       footer(embed),
     ),
@@ -34,7 +61,9 @@ function renderEmbed(embed, page) {
 
 function linked(text, address) {
   const url = safeUrl(address);
-  return url ? h("a", { class: "md-link", href: url, target: "_blank", rel: "noopener noreferrer" }, text) : h("span", {}, text);
+  return url
+    ? h("a", { class: "md-link", href: url, target: "_blank", rel: "noopener noreferrer" }, text)
+    : h("span", {}, text);
 }
 
 function small(part) {

@@ -7,7 +7,8 @@ const PATHS = {
   thread: "M5 5v7a4 4 0 0 0 4 4h10M15 12l4 4-4 4",
   at: "M16 12a4 4 0 1 1-8 0 4 4 0 0 1 8 0Zm0 0v1.5a2.5 2.5 0 0 0 5 0V12a9 9 0 1 0-3.6 7.2",
   menu: "M4 7h16M4 12h16M4 17h16",
-  members: "M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7ZM2.5 20a6.5 6.5 0 0 1 13 0M16 4.3a3.5 3.5 0 0 1 0 6.4M18 14.2a6.5 6.5 0 0 1 3.5 5.8",
+  members:
+    "M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7ZM2.5 20a6.5 6.5 0 0 1 13 0M16 4.3a3.5 3.5 0 0 1 0 6.4M18 14.2a6.5 6.5 0 0 1 3.5 5.8",
   search: "M11 18a7 7 0 1 0 0-14 7 7 0 0 0 0 14ZM20 20l-4-4",
   moon: "M20 14.5A8.5 8.5 0 0 1 9.5 4a8.5 8.5 0 1 0 10.5 10.5Z",
   sun: "M12 16.5a4.5 4.5 0 1 0 0-9 4.5 4.5 0 0 0 0 9ZM12 2.5v2M12 19.5v2M2.5 12h2M19.5 12h2M5.3 5.3l1.4 1.4M17.3 17.3l1.4 1.4M5.3 18.7l1.4-1.4M17.3 6.7l1.4-1.4",
@@ -35,7 +36,18 @@ const PATHS = {
 export function icon(name, size = 20) {
   return svg(
     "svg",
-    { viewBox: "0 0 24 24", width: size, height: size, "aria-hidden": "true", class: "icon", fill: "none", stroke: "currentColor", "stroke-width": 1.8, "stroke-linecap": "round", "stroke-linejoin": "round" },
+    {
+      viewBox: "0 0 24 24",
+      width: size,
+      height: size,
+      "aria-hidden": "true",
+      class: "icon",
+      fill: "none",
+      stroke: "currentColor",
+      "stroke-width": 1.8,
+      "stroke-linecap": "round",
+      "stroke-linejoin": "round",
+    },
     svg("path", { d: PATHS[name] }),
   );
 }
@@ -44,7 +56,18 @@ export function icon(name, size = 20) {
 export function mark(size = 28) {
   return svg(
     "svg",
-    { viewBox: "0 0 32 32", width: size, height: size, "aria-hidden": "true", class: "mark", fill: "none", stroke: "currentColor", "stroke-width": 2.2, "stroke-linecap": "round", "stroke-linejoin": "round" },
+    {
+      viewBox: "0 0 32 32",
+      width: size,
+      height: size,
+      "aria-hidden": "true",
+      class: "mark",
+      fill: "none",
+      stroke: "currentColor",
+      "stroke-width": 2.2,
+      "stroke-linecap": "round",
+      "stroke-linejoin": "round",
+    },
     svg("path", { d: "M4 11.5h13.5" }),
     svg("circle", { cx: 21.5, cy: 12.5, r: 4.5 }),
     svg("path", { d: "M6 11.5v5.5c0 4 3 6.500 7 6.500h4" }),

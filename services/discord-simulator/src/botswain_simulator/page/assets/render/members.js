@@ -17,7 +17,11 @@ function draw(page, box) {
     box,
     memberGroups(state, channel).map((group) => [
       h("h3", {}, `${group.title} — ${group.users.length}`),
-      h("ul", {}, group.users.map((user) => h("li", {}, member(page, user, channel.guild_id, group.online)))),
+      h(
+        "ul",
+        {},
+        group.users.map((user) => h("li", {}, member(page, user, channel.guild_id, group.online))),
+      ),
     ]),
   );
   return ensureStop(box, ".member");
@@ -29,9 +33,19 @@ function member(page, user, guildId, online) {
   const status = user.bot ? (online ? "online" : "offline") : null;
   return h(
     "button",
-    { type: "button", class: `member${online ? "" : " offline"}`, "aria-label": [displayName(state, user.id, guildId), user.bot ? "bot" : null, status].filter(Boolean).join(", "), dataset: { focus: `member-${user.id}`, member: user.id }, on: { click: (event) => page.showProfile(user, event.currentTarget) } },
+    {
+      type: "button",
+      class: `member${online ? "" : " offline"}`,
+      "aria-label": [displayName(state, user.id, guildId), user.bot ? "bot" : null, status].filter(Boolean).join(", "),
+      dataset: { focus: `member-${user.id}`, member: user.id },
+      on: { click: (event) => page.showProfile(user, event.currentTarget) },
+    },
     h("span", { class: "face" }, avatar(user, 32), status ? h("span", { class: `presence ${status}` }) : null),
-    h("span", { class: "member-name", vars: colour ? { "--name-colour": colour } : {} }, displayName(state, user.id, guildId)),
+    h(
+      "span",
+      { class: "member-name", vars: colour ? { "--name-colour": colour } : {} },
+      displayName(state, user.id, guildId),
+    ),
     user.bot ? botTag() : null,
   );
 }

@@ -1,4 +1,7 @@
-/** Faces and tags. A picture that doesn't load (or that nobody has) becomes initials on a colour that follows from the id. */
+/**
+ * Faces and tags. A picture that doesn't load (or that nobody has) becomes initials on a colour that follows from the
+ * id.
+ */
 
 import { initials } from "../format.js";
 import { userName } from "../model.js";

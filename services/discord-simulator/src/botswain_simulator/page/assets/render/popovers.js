@@ -1,5 +1,6 @@
 /**
- * Small things that open beside a button: menus, the emoji picker, a person's card. One at a time; Esc or a click elsewhere closes it and the focus goes back where it was.
+ * Small things that open beside a button: menus, the emoji picker, a person's card. One at a time; Esc or a click
+ * elsewhere closes it and the focus goes back where it was.
  */
 
 import { EMOJI, searchEmoji } from "../emoji.js";
@@ -55,7 +56,19 @@ export function openMenu(anchor, label, items) {
     { class: "popover menu", role: "menu", "aria-label": label },
     items.map((item) =>
       item
-        ? h("button", { type: "button", role: item.current === undefined ? "menuitem" : "menuitemradio", "aria-checked": item.current === undefined ? null : String(item.current), class: "menu-item", on: { click: () => (closePopover(), item.run()) } }, item.face, h("span", {}, item.label), item.detail ? h("small", {}, item.detail) : null)
+        ? h(
+            "button",
+            {
+              type: "button",
+              role: item.current === undefined ? "menuitem" : "menuitemradio",
+              "aria-checked": item.current === undefined ? null : String(item.current),
+              class: "menu-item",
+              on: { click: () => (closePopover(), item.run()) },
+            },
+            item.face,
+            h("span", {}, item.label),
+            item.detail ? h("small", {}, item.detail) : null,
+          )
         : h("hr", {}),
     ),
   );
@@ -75,13 +88,41 @@ export function openProfile(anchor, user, { state, actions }) {
     avatar(user, 64),
     h("h3", {}, userName(user), user.bot ? [" ", botTag()] : null),
     h("p", { class: "profile-name" }, `@${user.username}`),
-    h("dl", {}, h("dt", {}, "Id"), h("dd", {}, h("code", {}, user.id)), bot ? [h("dt", {}, "Gateway"), h("dd", {}, state.online.has(user.id) ? "connected" : "not connected")] : null),
+    h(
+      "dl",
+      {},
+      h("dt", {}, "Id"),
+      h("dd", {}, h("code", {}, user.id)),
+      bot ? [h("dt", {}, "Gateway"), h("dd", {}, state.online.has(user.id) ? "connected" : "not connected")] : null,
+    ),
     h(
       "div",
       { class: "profile-actions" },
-      known && bot ? h("button", { type: "button", class: "button", on: { click: () => (closePopover(), actions.openDm(user.id)) } }, "Message") : null,
-      known && !bot && user.id !== state.speaker ? h("button", { type: "button", class: "button", on: { click: () => (closePopover(), actions.speakAs(user.id)) } }, `Speak as ${userName(user)}`) : null,
-      known ? h("button", { type: "button", class: "button quiet", on: { click: () => (closePopover(false), actions.mention(user)) } }, "Mention") : null,
+      known && bot
+        ? h(
+            "button",
+            { type: "button", class: "button", on: { click: () => (closePopover(), actions.openDm(user.id)) } },
+            "Message",
+          )
+        : null,
+      known && !bot && user.id !== state.speaker
+        ? h(
+            "button",
+            { type: "button", class: "button", on: { click: () => (closePopover(), actions.speakAs(user.id)) } },
+            `Speak as ${userName(user)}`,
+          )
+        : null,
+      known
+        ? h(
+            "button",
+            {
+              type: "button",
+              class: "button quiet",
+              on: { click: () => (closePopover(false), actions.mention(user)) },
+            },
+            "Mention",
+          )
+        : null,
     ),
   );
   openPopover(element, anchor);
@@ -92,7 +133,13 @@ const COLUMNS = 8;
 
 /** @param {(char: string) => void} chosen */
 export function openEmojiPicker(anchor, chosen) {
-  const search = h("input", { type: "search", class: "emoji-search", placeholder: "Find an emoji", "aria-label": "Find an emoji", autocomplete: "off" });
+  const search = h("input", {
+    type: "search",
+    class: "emoji-search",
+    placeholder: "Find an emoji",
+    "aria-label": "Find an emoji",
+    autocomplete: "off",
+  });
   const grid = h("div", { class: "emoji-grid", role: "listbox", "aria-label": "Emoji" });
   const name = h("div", { class: "emoji-name", "aria-hidden": "true" });
   const choose = (char) => {
@@ -101,7 +148,23 @@ export function openEmojiPicker(anchor, chosen) {
   };
   const draw = () => {
     const found = search.value.trim() ? searchEmoji(search.value) : EMOJI;
-    grid.replaceChildren(...found.map(({ char, words }) => h("button", { type: "button", role: "option", class: "emoji-option", tabindex: "-1", title: `:${words[0]}:`, "aria-label": words[0].replaceAll("_", " "), dataset: { char } }, char)));
+    grid.replaceChildren(
+      ...found.map(({ char, words }) =>
+        h(
+          "button",
+          {
+            type: "button",
+            role: "option",
+            class: "emoji-option",
+            tabindex: "-1",
+            title: `:${words[0]}:`,
+            "aria-label": words[0].replaceAll("_", " "),
+            dataset: { char },
+          },
+          char,
+        ),
+      ),
+    );
     if (!found.length) grid.append(h("p", {}, "No emoji by that name."));
     ensureStop(grid, ".emoji-option");
     name.textContent = found.length ? `:${found[0].words[0]}:` : "";
@@ -125,7 +188,16 @@ export function openEmojiPicker(anchor, chosen) {
   grid.addEventListener("keydown", (event) => moveInGrid(event, grid, search));
   rovingFocus(grid, ".emoji-option", { horizontal: true });
   draw();
-  openPopover(h("div", { class: "popover emoji-picker", role: "dialog", "aria-label": "Emoji" }, h("div", { class: "emoji-find" }, icon("search", 16), search), grid, name), anchor);
+  openPopover(
+    h(
+      "div",
+      { class: "popover emoji-picker", role: "dialog", "aria-label": "Emoji" },
+      h("div", { class: "emoji-find" }, icon("search", 16), search),
+      grid,
+      name,
+    ),
+    anchor,
+  );
   search.focus();
 }
 

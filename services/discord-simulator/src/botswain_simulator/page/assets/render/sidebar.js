@@ -1,4 +1,6 @@
-/** The left side: the rail of guilds, the channels of the chosen one (or the direct messages), and who one speaks as. */
+/**
+ * The left side: the rail of guilds, the channels of the chosen one (or the direct messages), and who one speaks as.
+ */
 
 import { initials } from "../format.js";
 import { ChannelType, channelTitle, channelTree, dmPartners, dmsOf, isUnread, userName } from "../model.js";
@@ -27,7 +29,15 @@ function drawRail(page, rail) {
       {},
       h(
         "button",
-        { type: "button", class: `rail-item${unread ? " unread" : ""}`, "aria-current": current ? "page" : null, "aria-label": label + (mentions ? `, ${mentions} mentions` : unread ? ", unread" : ""), title: label, dataset: { focus: `rail-${id}` }, on: { click: () => page.actions.openGuild(id) } },
+        {
+          type: "button",
+          class: `rail-item${unread ? " unread" : ""}`,
+          "aria-current": current ? "page" : null,
+          "aria-label": label + (mentions ? `, ${mentions} mentions` : unread ? ", unread" : ""),
+          title: label,
+          dataset: { focus: `rail-${id}` },
+          on: { click: () => page.actions.openGuild(id) },
+        },
         face,
         mentions ? h("span", { class: "badge", "aria-hidden": "true" }, String(mentions)) : null,
       ),
@@ -38,7 +48,14 @@ function drawRail(page, rail) {
     rail,
     entry(null, "Direct messages", mark(28), dmsOf(state, state.speaker)),
     h("li", { class: "rail-line", role: "presentation" }),
-    guilds.map((guild) => entry(guild.id, guild.name, guildFace(guild), [...state.channels.values()].filter((channel) => channel.guild_id === guild.id))),
+    guilds.map((guild) =>
+      entry(
+        guild.id,
+        guild.name,
+        guildFace(guild),
+        [...state.channels.values()].filter((channel) => channel.guild_id === guild.id),
+      ),
+    ),
   );
   ensureStop(rail, ".rail-item");
 }
@@ -63,19 +80,52 @@ function drawChannels(page, nav, heading) {
 
 function guildChannels(page, guild) {
   const groups = channelTree(page.state, guild.id);
-  const title = (group) => h(
-    "div",
-    { class: "category" },
-    h("h3", {}, group.category?.name ?? "Channels"),
-    h("button", { type: "button", class: "icon-button small", "aria-label": `New channel in ${group.category?.name ?? guild.name}`, title: "New channel", dataset: { focus: `new-${group.category?.id ?? "none"}` }, on: { click: () => page.askChannel(guild.id, group.category?.id ?? null) } }, icon("plus", 16)),
-  );
+  const title = (group) =>
+    h(
+      "div",
+      { class: "category" },
+      h("h3", {}, group.category?.name ?? "Channels"),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "icon-button small",
+          "aria-label": `New channel in ${group.category?.name ?? guild.name}`,
+          title: "New channel",
+          dataset: { focus: `new-${group.category?.id ?? "none"}` },
+          on: { click: () => page.askChannel(guild.id, group.category?.id ?? null) },
+        },
+        icon("plus", 16),
+      ),
+    );
   return groups.map((group) => [
     title(group),
-    h("ul", { class: "channel-list" }, group.channels.map(({ channel, threads }) => h("li", {}, channelButton(page, channel), threads.length ? h("ul", { class: "threads" }, threads.map((thread) => h("li", {}, channelButton(page, thread)))) : null))),
+    h(
+      "ul",
+      { class: "channel-list" },
+      group.channels.map(({ channel, threads }) =>
+        h(
+          "li",
+          {},
+          channelButton(page, channel),
+          threads.length
+            ? h(
+                "ul",
+                { class: "threads" },
+                threads.map((thread) => h("li", {}, channelButton(page, thread))),
+              )
+            : null,
+        ),
+      ),
+    ),
   ]);
 }
 
-const SIGNS = { [ChannelType.PUBLIC_THREAD]: "thread", [ChannelType.PRIVATE_THREAD]: "thread", [ChannelType.NEWS_THREAD]: "thread" };
+const SIGNS = {
+  [ChannelType.PUBLIC_THREAD]: "thread",
+  [ChannelType.PRIVATE_THREAD]: "thread",
+  [ChannelType.NEWS_THREAD]: "thread",
+};
 
 function channelButton(page, channel) {
   const { state } = page;
@@ -84,7 +134,14 @@ function channelButton(page, channel) {
   const title = channelTitle(state, channel);
   return h(
     "button",
-    { type: "button", class: `channel${unread ? " unread" : ""}`, "aria-current": channel.id === state.selected ? "page" : null, "aria-label": title + (mentions ? `, ${mentions} mentions` : unread ? ", unread" : ""), dataset: { focus: channel.id, channel: channel.id }, on: { click: () => page.goTo(channel.id) } },
+    {
+      type: "button",
+      class: `channel${unread ? " unread" : ""}`,
+      "aria-current": channel.id === state.selected ? "page" : null,
+      "aria-label": title + (mentions ? `, ${mentions} mentions` : unread ? ", unread" : ""),
+      dataset: { focus: channel.id, channel: channel.id },
+      on: { click: () => page.goTo(channel.id) },
+    },
     icon(SIGNS[channel.type] ?? "hash", 18),
     h("span", { class: "channel-name" }, title),
     mentions ? h("span", { class: "badge", "aria-hidden": "true" }, String(mentions)) : null,
@@ -97,9 +154,36 @@ function dmList(page) {
   const talking = new Set(dms.flatMap((channel) => dmPartners(state, channel).map((user) => user.id)));
   const silent = [...state.bots.keys()].filter((id) => !talking.has(id)).map((id) => state.users.get(id));
   return [
-    dms.length ? h("ul", { class: "channel-list" }, dms.map((channel) => h("li", {}, dmButton(page, channel)))) : h("p", { class: "side-note" }, `${userName(state.users.get(state.speaker))} has no direct messages yet.`),
+    dms.length
+      ? h(
+          "ul",
+          { class: "channel-list" },
+          dms.map((channel) => h("li", {}, dmButton(page, channel))),
+        )
+      : h("p", { class: "side-note" }, `${userName(state.users.get(state.speaker))} has no direct messages yet.`),
     silent.length ? h("div", { class: "category" }, h("h3", {}, "Write to a bot")) : null,
-    h("ul", { class: "channel-list" }, silent.map((user) => h("li", {}, h("button", { type: "button", class: "channel dm", dataset: { focus: `dm-${user.id}` }, on: { click: () => page.openDm(user.id) } }, avatar(user, 24), h("span", { class: "channel-name" }, userName(user)), botTag())))),
+    h(
+      "ul",
+      { class: "channel-list" },
+      silent.map((user) =>
+        h(
+          "li",
+          {},
+          h(
+            "button",
+            {
+              type: "button",
+              class: "channel dm",
+              dataset: { focus: `dm-${user.id}` },
+              on: { click: () => page.openDm(user.id) },
+            },
+            avatar(user, 24),
+            h("span", { class: "channel-name" }, userName(user)),
+            botTag(),
+          ),
+        ),
+      ),
+    ),
   ];
 }
 
@@ -109,7 +193,14 @@ function dmButton(page, channel) {
   const unread = isUnread(state, channel);
   return h(
     "button",
-    { type: "button", class: `channel dm${unread ? " unread" : ""}`, "aria-current": channel.id === state.selected ? "page" : null, "aria-label": channelTitle(state, channel) + (unread ? ", unread" : ""), dataset: { focus: channel.id, channel: channel.id }, on: { click: () => page.goTo(channel.id) } },
+    {
+      type: "button",
+      class: `channel dm${unread ? " unread" : ""}`,
+      "aria-current": channel.id === state.selected ? "page" : null,
+      "aria-label": channelTitle(state, channel) + (unread ? ", unread" : ""),
+      dataset: { focus: channel.id, channel: channel.id },
+      on: { click: () => page.goTo(channel.id) },
+    },
     avatar(partner, 24),
     h("span", { class: "channel-name" }, channelTitle(state, channel)),
     unread ? h("span", { class: "badge", "aria-hidden": "true" }, "•") : null,
@@ -123,9 +214,21 @@ function drawSpeaker(page, box) {
     box,
     h(
       "button",
-      { type: "button", class: "speaker", "aria-haspopup": "menu", "aria-label": `You speak as ${userName(user)}. Change`, dataset: { focus: "speaker" }, on: { click: (event) => page.showSpeakers(event.currentTarget) } },
+      {
+        type: "button",
+        class: "speaker",
+        "aria-haspopup": "menu",
+        "aria-label": `You speak as ${userName(user)}. Change`,
+        dataset: { focus: "speaker" },
+        on: { click: (event) => page.showSpeakers(event.currentTarget) },
+      },
       avatar(user, 32),
-      h("span", { class: "speaker-text" }, h("strong", {}, userName(user)), h("small", {}, `Speaking as @${user.username}`)),
+      h(
+        "span",
+        { class: "speaker-text" },
+        h("strong", {}, userName(user)),
+        h("small", {}, `Speaking as @${user.username}`),
+      ),
       icon("down", 16),
     ),
   );

@@ -1,4 +1,7 @@
-/** The list above the box while one types `@`, `#`, `:` or `/`: a combobox's list, moved through with the arrows while the caret stays in the text. */
+/**
+ * The list above the box while one types `@`, `#`, `:` or `/`: a combobox's list, moved through with the arrows while
+ * the caret stays in the text.
+ */
 
 import { entryOf, flatten, suggestCommand, usage } from "../commands.js";
 import { insertSuggestion, suggestionsFor, triggerAt } from "../composing.js";
@@ -82,7 +85,12 @@ export class Suggestions {
   /** A command line that lacks nothing is run by Enter even though more options could be added. */
   #complete() {
     const entry = this.command && entryOf(this.area.value, this.entries);
-    return Boolean(entry) && !/:[^\s:]*$/.test(this.area.value) && this.area.value.trim() !== `/${entry.path}` && !entry.options.some((option) => option.required && !this.area.value.includes(`${option.name}:`));
+    return (
+      Boolean(entry) &&
+      !/:[^\s:]*$/.test(this.area.value) &&
+      this.area.value.trim() !== `/${entry.path}` &&
+      !entry.options.some((option) => option.required && !this.area.value.includes(`${option.name}:`))
+    );
   }
 
   #showCommands(value) {
@@ -129,7 +137,9 @@ export class Suggestions {
     const item = this.#items[index];
     if (!item) return;
     const { value, selectionEnd: caret } = this.area;
-    const next = this.#trigger.command ? { text: value.slice(0, item.start) + item.insert, caret: item.start + item.insert.length } : insertSuggestion(value, caret, this.#trigger.start, item.insert);
+    const next = this.#trigger.command
+      ? { text: value.slice(0, item.start) + item.insert, caret: item.start + item.insert.length }
+      : insertSuggestion(value, caret, this.#trigger.start, item.insert);
     this.area.value = next.text;
     this.area.setSelectionRange(next.caret, next.caret);
     this.close();

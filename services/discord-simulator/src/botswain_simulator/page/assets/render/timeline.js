@@ -1,8 +1,10 @@
 /**
- * The conversation: rows kept in step with the store, history loaded when one scrolls near an end, and the place kept meanwhile.
+ * The conversation: rows kept in step with the store, history loaded when one scrolls near an end, and the place kept
+ * meanwhile.
  *
- * While the reader is at the bottom the view follows new messages (and pictures that grow); anywhere else it stays where it is, and a button leads back. Messages form one Tab stop: arrows walk
- * through them, and only the focused one's own buttons can be tabbed to.
+ * While the reader is at the bottom the view follows new messages (and pictures that grow); anywhere else it stays
+ * where it is, and a button leads back. Messages form one Tab stop: arrows walk through them, and only the focused
+ * one's own buttons can be tabbed to.
  */
 
 import { dayLabel } from "../format.js";
@@ -32,7 +34,9 @@ export class Timeline {
     this.list.addEventListener("focusin", (event) => this.#activate(event.target.closest("[data-message]")));
     new ResizeObserver(() => this.#following && this.#toBottom()).observe(this.list);
     new ResizeObserver(() => this.#following && this.#toBottom()).observe(this.scroller);
-    page.store.subscribe(["messages", "selection", "users", "members", "channels", "editing", "sent"], (topics) => this.render(topics));
+    page.store.subscribe(["messages", "selection", "users", "members", "channels", "editing", "sent"], (topics) =>
+      this.render(topics),
+    );
   }
 
   get following() {
@@ -51,13 +55,18 @@ export class Timeline {
     if (topics.has("sent")) this.#following = true;
     const conversation = state.conversations.get(this.#channel);
     const pending = conversation?.atEnd ? (state.pending.get(this.#channel) ?? []) : [];
-    const visible = (conversation?.messages ?? []).filter((message) => !message.ephemeral_for || message.ephemeral_for === state.speaker);
+    const visible = (conversation?.messages ?? []).filter(
+      (message) => !message.ephemeral_for || message.ephemeral_for === state.speaker,
+    );
     const rows = timelineRows([...visible, ...pending], state.unreadFrom);
     const anchor = this.#following ? null : this.#anchor();
     this.#opening(conversation);
     reconcile(this.list, rows, {
       key: (row) => row.key,
-      version: (row) => (row.kind === "message" ? [row.message, row.grouped, state.speaker, state.editing === row.message.id, this.#names] : [row.key]),
+      version: (row) =>
+        row.kind === "message"
+          ? [row.message, row.grouped, state.speaker, state.editing === row.message.id, this.#names]
+          : [row.key],
       build: (row) => this.#row(row),
     });
     this.list.setAttribute("aria-busy", String(!conversation));
@@ -65,7 +74,8 @@ export class Timeline {
     else if (anchor) this.#restore(anchor);
     this.#restoreFocus();
     this.present.hidden = this.#following && (conversation?.atEnd ?? true);
-    if (conversation && !conversation.atStart && this.scroller.scrollHeight <= this.scroller.clientHeight) this.page.actions.loadOlder(this.#channel);
+    if (conversation && !conversation.atStart && this.scroller.scrollHeight <= this.scroller.clientHeight)
+      this.page.actions.loadOlder(this.#channel);
   }
 
   toPresent() {
@@ -92,7 +102,6 @@ export class Timeline {
     requestAnimationFrame(() => element.classList.add("flash"));
   }
 
-  /** Shift+Tab from the box lands here too, since the newest message is the list's Tab stop. */
   focusLast() {
     [...this.list.querySelectorAll("[data-message]")].at(-1)?.focus();
   }
@@ -106,8 +115,18 @@ export class Timeline {
   }
 
   #row(row) {
-    if (row.kind === "day") return h("li", { class: "divider", role: "separator", "aria-label": dayLabel(row.date) }, h("span", {}, dayLabel(row.date)));
-    if (row.kind === "new") return h("li", { class: "divider divider-new", role: "separator", "aria-label": "New messages" }, h("span", {}, "New"));
+    if (row.kind === "day")
+      return h(
+        "li",
+        { class: "divider", role: "separator", "aria-label": dayLabel(row.date) },
+        h("span", {}, dayLabel(row.date)),
+      );
+    if (row.kind === "new")
+      return h(
+        "li",
+        { class: "divider divider-new", role: "separator", "aria-label": "New messages" },
+        h("span", {}, "New"),
+      );
     return renderMessage(row, this.page);
   }
 
@@ -122,8 +141,17 @@ export class Timeline {
       ? ["at", title, `This is the beginning of the direct messages with ${title}.`]
       : isThread(channel)
         ? ["thread", title, "This is the beginning of the thread."]
-        : ["hash", `Welcome to #${title}`, channel.topic || `This is the beginning of #${title}. Write something: bots that are connected hear it at once.`];
-    this.opening.replaceChildren(h("span", { class: "opening-sign" }, icon(sign, 30)), h("h2", {}, heading), h("p", {}, sentence));
+        : [
+            "hash",
+            `Welcome to #${title}`,
+            channel.topic ||
+              `This is the beginning of #${title}. Write something: bots that are connected hear it at once.`,
+          ];
+    this.opening.replaceChildren(
+      h("span", { class: "opening-sign" }, icon(sign, 30)),
+      h("h2", {}, heading),
+      h("p", {}, sentence),
+    );
   }
 
   #scrolled() {
@@ -171,7 +199,9 @@ export class Timeline {
     if (!element) return;
     const previous = this.#active && this.#element(this.#active);
     if (previous && previous !== element) setTabStops(previous, -1);
-    this.list.querySelectorAll('[data-message][tabindex="0"]').forEach((other) => other !== element && (other.tabIndex = -1));
+    this.list
+      .querySelectorAll('[data-message][tabindex="0"]')
+      .forEach((other) => other !== element && (other.tabIndex = -1));
     this.#active = element.dataset.id;
     setTabStops(element, 0);
   }
@@ -199,7 +229,8 @@ export class Timeline {
 
   #key(event) {
     const element = event.target.closest("[data-message]");
-    if (!element || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("textarea, input, select")) return;
+    if (!element || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("textarea, input, select"))
+      return;
     if (event.key === "Escape") {
       event.preventDefault();
       if (event.target === element) this.page.focusComposer();
@@ -209,7 +240,9 @@ export class Timeline {
     if (event.target !== element) return;
     const messages = [...this.list.querySelectorAll("[data-message]")];
     const at = messages.indexOf(element);
-    const target = { ArrowUp: messages[at - 1], ArrowDown: messages[at + 1], Home: messages[0], End: messages.at(-1) }[event.key];
+    const target = { ArrowUp: messages[at - 1], ArrowDown: messages[at + 1], Home: messages[0], End: messages.at(-1) }[
+      event.key
+    ];
     if (target) {
       event.preventDefault();
       target.focus();
@@ -220,10 +253,14 @@ export class Timeline {
   }
 
   #shortcut(event, element) {
-    const message = this.page.state.conversations.get(this.#channel)?.messages.find((candidate) => candidate.id === element.dataset.id);
+    const message = this.page.state.conversations
+      .get(this.#channel)
+      ?.messages.find((candidate) => candidate.id === element.dataset.id);
     if (!message) return;
     const key = event.key === "Backspace" ? "Delete" : event.key;
-    const tool = messageTools(message, this.page).find((candidate) => candidate.key.toLowerCase() === key.toLowerCase());
+    const tool = messageTools(message, this.page).find(
+      (candidate) => candidate.key.toLowerCase() === key.toLowerCase(),
+    );
     if (!tool) return;
     event.preventDefault();
     event.stopPropagation();
