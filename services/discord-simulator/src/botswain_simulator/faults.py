@@ -21,7 +21,7 @@ _FIELDS: dict[str, tuple[type, ...]] = {
     "kind": (str,), "when": (str,), "bot": (str,), "shard": (int,), "session": (str,), "method": (str,), "route": (str,),
     "count": (int,), "probability": (int, float), "seed": (int,), "duration": (int, float), "code": (int,),
     "resumable": (bool,), "status": (int,), "body": (dict, list, str), "seconds": (int, float), "jitter": (int, float),
-    "after": (int, float), "retry_after": (int, float), "scope": (str,), "side": (str,),
+    "retry_after": (int, float), "scope": (str,), "side": (str,),
 }  # fmt: skip
 
 
@@ -86,7 +86,7 @@ class Faults:
             if (
                 fault.spec.get("when") == when
                 and _matches(fault, bot=bot, shard=shard, session=session)
-                and _befalls(fault)
+                and befalls(fault)
             ):
                 return fault
         return None
@@ -96,16 +96,20 @@ class Faults:
         if not self._faults:
             return False
         return any(
-            fault.kind == "mute" and _matches(fault, bot=bot, shard=shard, session=session) and _befalls(fault)
+            fault.kind == "mute" and _matches(fault, bot=bot, shard=shard, session=session) and befalls(fault)
             for fault in self.active()
         )
 
-    def on_request(self, kind: str, *, bot: str | None, method: str, path: str) -> Fault | None:
-        """The fault of a kind that befalls a REST request."""
+    def on_request(
+        self, kind: str, *, bot: str | None, method: str, path: str, side: str | None = None
+    ) -> Fault | None:
+        """The fault of a kind that befalls a REST request, before or after it is carried out if `side` says which."""
         if not self._faults:
             return None
         for fault in self.active():
-            if fault.kind == kind and _matches(fault, bot=bot, method=method, path=path) and _befalls(fault):
+            if fault.kind != kind or (side is not None and fault.spec.get("side", "before") != side):
+                continue
+            if _matches(fault, bot=bot, method=method, path=path) and befalls(fault):
                 return fault
         return None
 
@@ -181,7 +185,7 @@ def _matches(
     return fault.route is None or fault.route.search(path) is not None
 
 
-def _befalls(fault: Fault) -> bool:
+def befalls(fault: Fault) -> bool:
     """Throw the dice and count."""
     if fault.probability < 1.0 and fault.dice.random() >= fault.probability:
         return False

@@ -46,6 +46,12 @@ class MessageType(IntEnum):
     CONTEXT_MENU_COMMAND = 23
 
 
+WRITTEN = frozenset(
+    {MessageType.DEFAULT, MessageType.REPLY, MessageType.CHAT_INPUT_COMMAND, MessageType.CONTEXT_MENU_COMMAND}
+)
+"""The types of what somebody wrote, as against Discord's own notes in a channel."""
+
+
 class MessageFlag(IntEnum):
     """Bits of a message's `flags`."""
 

@@ -31,6 +31,14 @@ class Stats:
     recent_requests: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_RECENT_REQUESTS))
     _invalid: deque[float] = field(default_factory=deque)
 
+    def clear(self) -> None:
+        """Begin counting anew."""
+        for counter in (self.gateway, self.server_closes, self.client_closes, self.messages, self.bot_messages_by_channel,
+                        self.nonce_duplicates, self.routes, self.statuses, self.rate_limited, self.faults):  # fmt: skip
+            counter.clear()
+        self.recent_requests.clear()
+        self._invalid.clear()
+
     def count_request(self, route: str, status: int, *, shared_limit: bool) -> None:
         """Count one REST request; `route` like "POST /channels/{channel_id}/messages"."""
         self.routes[route] += 1

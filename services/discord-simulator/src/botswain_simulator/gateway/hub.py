@@ -44,6 +44,11 @@ class Hub:
         for session in list(self.sessions.values()):
             self.end(session)
 
+    def forget(self) -> None:
+        """Give every bot its IDENTIFYs back."""
+        self.buckets = IdentifyBuckets(self.world.clock, self.settings.max_concurrency, self.settings.identify_interval)
+        self.budget = IdentifyBudget(self.world.clock, self.settings.session_start_limit)
+
     def open(self, application: Application, shard: tuple[int, int], granted: int, large_threshold: int) -> Session:
         """Begin a session."""
         session = Session(

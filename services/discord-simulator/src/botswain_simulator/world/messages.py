@@ -52,11 +52,15 @@ class Messages(Channels):
         self.attachments[attachment.id] = attachment
         return attachment
 
-    def post(self, channel: Channel, author: User, draft: Draft | str) -> Message:
-        """Write a message; everyone who may hears of it. An ephemeral one reaches nobody but the page."""
+    def post(self, channel: Channel, author: User, draft: Draft | str, *, message_id: str | None = None) -> Message:
+        """Write a message; everyone who may hears of it. An ephemeral one reaches its bot and the page alone.
+
+        `message_id` is for the first message of a forum's post, which has the thread's id; it must be above all ids in the channel.
+        """
         if isinstance(draft, str):
             draft = Draft(draft)
         message = self._make(channel, author, draft)
+        message.id = message_id or message.id
         channel.messages[message.id] = message
         if len(channel.messages) > self.messages_per_channel:
             self._forget(channel.messages.pop(next(iter(channel.messages))))

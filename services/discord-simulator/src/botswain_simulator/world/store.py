@@ -36,6 +36,11 @@ class Store:
         self.messages_per_channel = messages_per_channel
         self.links = Links()
         self.snowflakes = SnowflakeGenerator(clock)
+        self._subscribers: list[Subscriber] = []
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything but who listens."""
         self.users: dict[str, User] = {}
         self.applications: dict[str, Application] = {}
         self.tokens: dict[str, Application] = {}
@@ -48,7 +53,6 @@ class Store:
         self.invites: dict[str, Json] = {}
         self.default_user_id: str | None = None
         self.direct_channels: dict[frozenset[str], Channel] = {}
-        self._subscribers: list[Subscriber] = []
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Call `subscriber` at once for everything that happens from now on, in order. Returns what ends it."""

@@ -1,0 +1,309 @@
+"""Guilds, their members, roles, emojis and bans (resources/guild, resources/emoji)."""
+
+import base64
+import re
+
+from botswain_simulator import payloads
+from botswain_simulator.models import Guild, Json, Member, Role
+from botswain_simulator.permissions import EVERYONE_DEFAULT, Permissions
+from botswain_simulator.rest import errors
+from botswain_simulator.rest.routing import Context, Reply, Routes
+
+routes = Routes()
+_DATA_URI = re.compile(r"data:image/[\w+.-]+;base64,(.*)", re.DOTALL)
+
+
+@routes("GET", "/guilds/{guild_id}")
+def get_guild(ctx: Context) -> Json:
+    guild = ctx.guild()
+    payload = payloads.guild(guild)
+    if ctx.query.get("with_counts", "").lower() in {"true", "1"}:
+        online = sum(member.user.online for member in guild.members.values())
+        payload |= {"approximate_member_count": len(guild.members), "approximate_presence_count": online}
+    return payload
+
+
+@routes("PATCH", "/guilds/{guild_id}")
+def edit_guild(ctx: Context) -> Json:
+    guild = ctx.guild(Permissions.MANAGE_GUILD)
+    form = ctx.form()
+    form.text("name", shortest=2, longest=100)
+    form.check()
+    ctx.world.update_guild(guild, form.present("name", "description", "verification_level", "default_message_notifications",
+                                               "explicit_content_filter", "afk_channel_id", "afk_timeout", "system_channel_id",
+                                               "preferred_locale", "rules_channel_id", "public_updates_channel_id"))  # fmt: skip
+    return payloads.guild(guild)
+
+
+@routes("GET", "/guilds/{guild_id}/preview")
+def get_preview(ctx: Context) -> Json:
+    guild = ctx.guild()
+    return {
+        "id": guild.id, "name": guild.name, "icon": guild.icon, "splash": None, "discovery_splash": None, "features": [],
+        "emojis": [payloads.emoji(e) for e in guild.emojis.values()], "stickers": [], "description": guild.description,
+        "approximate_member_count": len(guild.members), "approximate_presence_count": len(guild.members),
+    }  # fmt: skip
+
+
+@routes("GET", "/guilds/{guild_id}/members")
+def list_members(ctx: Context) -> list[Json]:
+    guild = ctx.guild()
+    if not ctx.me.privileged_intents & 2:
+        raise errors.missing_access()
+    form = ctx.query_form()
+    limit = form.integer("limit", lowest=1, highest=1000) or 1
+    after = form.snowflake("after") or "0"
+    form.check()
+    ids = sorted((uid for uid in guild.members if int(uid) > int(after)), key=int)
+    return [payloads.member(guild.members[uid]) for uid in ids[:limit]]
+
+
+@routes("GET", "/guilds/{guild_id}/members/search")
+def search_members(ctx: Context) -> list[Json]:
+    guild = ctx.guild()
+    form = ctx.query_form()
+    limit = form.integer("limit", lowest=1, highest=1000) or 1
+    query = (form.text("query", required=True) or "").lower()
+    form.check()
+    return [
+        payloads.member(m) for m in guild.members.values() if (m.nick or m.user.username).lower().startswith(query)
+    ][:limit]
+
+
+@routes("GET", "/guilds/{guild_id}/members/{user_id}")
+def get_member(ctx: Context) -> Json:
+    return payloads.member(_member(ctx, ctx.guild()))
+
+
+@routes("PATCH", "/guilds/{guild_id}/members/{user_id}")
+def edit_member(ctx: Context) -> Json:
+    guild = ctx.guild()
+    member = _member(ctx, guild)
+    form = ctx.form()
+    form.text("nick", longest=32)
+    form.snowflakes("roles")
+    form.check()
+    own = member.user is ctx.me.user
+    needed = {"nick": Permissions.CHANGE_NICKNAME if own else Permissions.MANAGE_NICKNAMES, "roles": Permissions.MANAGE_ROLES,
+              "communication_disabled_until": Permissions.MODERATE_MEMBERS}  # fmt: skip
+    for name, permission in needed.items():
+        if name in form:
+            ctx.guild(permission)
+    ctx.world.update_member(guild, member, form.present(*needed))
+    return payloads.member(member)
+
+
+@routes("PATCH", "/guilds/{guild_id}/members/@me/nick")
+def edit_own_nick(ctx: Context) -> Json:
+    edit_own_member(ctx)
+    return {"nick": ctx.guild().members[ctx.me.id].nick}
+
+
+@routes("PATCH", "/guilds/{guild_id}/members/@me")
+def edit_own_member(ctx: Context) -> Json:
+    ctx.params["user_id"] = ctx.me.id
+    payload: Json = edit_member(ctx)
+    return payload
+
+
+@routes("DELETE", "/guilds/{guild_id}/members/{user_id}")
+def kick(ctx: Context) -> None:
+    guild = ctx.guild(Permissions.KICK_MEMBERS)
+    ctx.world.remove_member(guild, _member(ctx, guild).user)
+
+
+@routes("PUT", "/guilds/{guild_id}/members/{user_id}/roles/{role_id}")
+def give_role(ctx: Context) -> None:
+    guild = ctx.guild(Permissions.MANAGE_ROLES)
+    member, role = _member(ctx, guild), _role(ctx, guild)
+    if role.id not in member.roles:
+        ctx.world.update_member(guild, member, {"roles": [*member.roles, role.id]})
+
+
+@routes("DELETE", "/guilds/{guild_id}/members/{user_id}/roles/{role_id}")
+def take_role(ctx: Context) -> None:
+    guild = ctx.guild(Permissions.MANAGE_ROLES)
+    member, role = _member(ctx, guild), _role(ctx, guild)
+    ctx.world.update_member(guild, member, {"roles": [held for held in member.roles if held != role.id]})
+
+
+@routes("GET", "/guilds/{guild_id}/roles")
+def list_roles(ctx: Context) -> list[Json]:
+    return [payloads.role(role) for role in ctx.guild().roles.values()]
+
+
+@routes("GET", "/guilds/{guild_id}/roles/{role_id}")
+def get_role(ctx: Context) -> Json:
+    return payloads.role(_role(ctx, ctx.guild()))
+
+
+@routes("POST", "/guilds/{guild_id}/roles")
+def create_role(ctx: Context) -> Json:
+    guild = ctx.guild(Permissions.MANAGE_ROLES)
+    changes = _role_changes(ctx)
+    role = ctx.world.add_role(
+        guild, changes.pop("name", None) or "new role", changes.pop("permissions", EVERYONE_DEFAULT)
+    )
+    if changes:
+        ctx.world.update_role(guild, role, changes)
+    return payloads.role(role)
+
+
+@routes("PATCH", "/guilds/{guild_id}/roles/{role_id}")
+def edit_role(ctx: Context) -> Json:
+    guild = ctx.guild(Permissions.MANAGE_ROLES)
+    role = _role(ctx, guild)
+    ctx.world.update_role(guild, role, _role_changes(ctx))
+    return payloads.role(role)
+
+
+@routes("PATCH", "/guilds/{guild_id}/roles")
+def move_roles(ctx: Context) -> list[Json]:
+    guild = ctx.guild(Permissions.MANAGE_ROLES)
+    for item in ctx.body.data if isinstance(ctx.body.data, list) else []:
+        role = guild.roles.get(str(item.get("id")) if isinstance(item, dict) else "")
+        if role is None:
+            raise errors.unknown("role")
+        ctx.world.update_role(guild, role, {"position": int(item.get("position") or 0)})
+    return [payloads.role(role) for role in guild.roles.values()]
+
+
+@routes("DELETE", "/guilds/{guild_id}/roles/{role_id}")
+def delete_role(ctx: Context) -> None:
+    guild = ctx.guild(Permissions.MANAGE_ROLES)
+    role = _role(ctx, guild)
+    if role.managed or role.id == guild.id:
+        raise errors.ApiError(400, 50028, "Invalid role")
+    ctx.world.remove_role(guild, role)
+
+
+@routes("GET", "/guilds/{guild_id}/bans")
+def list_bans(ctx: Context) -> list[Json]:
+    guild = ctx.guild(Permissions.BAN_MEMBERS)
+    return [{"user": payloads.user(ctx.world.users[uid]), "reason": reason} for uid, reason in guild.bans.items()]
+
+
+@routes("GET", "/guilds/{guild_id}/bans/{user_id}")
+def get_ban(ctx: Context) -> Json:
+    guild = ctx.guild(Permissions.BAN_MEMBERS)
+    user = ctx.user(ctx.params["user_id"])
+    if user.id not in guild.bans:
+        raise errors.unknown("ban")
+    return {"user": payloads.user(user), "reason": guild.bans[user.id]}
+
+
+@routes("PUT", "/guilds/{guild_id}/bans/{user_id}")
+def ban(ctx: Context) -> None:
+    ctx.world.ban(ctx.guild(Permissions.BAN_MEMBERS), ctx.user(ctx.params["user_id"]), None)
+
+
+@routes("DELETE", "/guilds/{guild_id}/bans/{user_id}")
+def unban(ctx: Context) -> None:
+    guild = ctx.guild(Permissions.BAN_MEMBERS)
+    user = ctx.user(ctx.params["user_id"])
+    if user.id not in guild.bans:
+        raise errors.unknown("ban")
+    ctx.world.unban(guild, user)
+
+
+@routes("GET", "/guilds/{guild_id}/emojis")
+def list_emojis(ctx: Context) -> list[Json]:
+    return [payloads.emoji(e, ctx.world.users.get(e.user_id or "")) for e in ctx.guild().emojis.values()]
+
+
+@routes("GET", "/guilds/{guild_id}/emojis/{emoji_id}")
+def get_emoji(ctx: Context) -> Json:
+    emoji = ctx.guild().emojis.get(ctx.params["emoji_id"])
+    if emoji is None:
+        raise errors.unknown("emoji")
+    return payloads.emoji(emoji, ctx.world.users.get(emoji.user_id or ""))
+
+
+@routes("POST", "/guilds/{guild_id}/emojis")
+def create_emoji(ctx: Context) -> Reply:
+    guild = ctx.guild(Permissions.MANAGE_GUILD_EXPRESSIONS)
+    form = ctx.form()
+    name = form.text("name", shortest=2, longest=32, required=True)
+    image = form.text("image", required=True)
+    form.check()
+    match = _DATA_URI.fullmatch(image or "")
+    if match is None:
+        raise errors.invalid_field("image", "BASE_TYPE_IMAGE", "Must be a data URI: data:image/png;base64,...")
+    emoji = ctx.world.add_emoji(guild, name or "", image=base64.b64decode(match[1]), user_id=ctx.me.id)
+    return Reply(201, payloads.emoji(emoji, ctx.me.user))
+
+
+@routes("PATCH", "/guilds/{guild_id}/emojis/{emoji_id}")
+def edit_emoji(ctx: Context) -> Json:
+    guild = ctx.guild(Permissions.MANAGE_GUILD_EXPRESSIONS)
+    payload: Json = get_emoji(ctx)
+    form = ctx.form()
+    name = form.text("name", shortest=2, longest=32)
+    form.check()
+    emoji = guild.emojis[payload["id"]]
+    emoji.name = name or emoji.name
+    ctx.world.emit_emojis(guild)
+    return payloads.emoji(emoji)
+
+
+@routes("DELETE", "/guilds/{guild_id}/emojis/{emoji_id}")
+def delete_emoji(ctx: Context) -> None:
+    guild = ctx.guild(Permissions.MANAGE_GUILD_EXPRESSIONS)
+    if guild.emojis.pop(ctx.params["emoji_id"], None) is None:
+        raise errors.unknown("emoji")
+    ctx.world.emit_emojis(guild)
+
+
+@routes("GET", "/applications/{application_id}/emojis")
+def list_application_emojis(ctx: Context) -> Json:
+    return {"items": [payloads.emoji(e, ctx.me.user) for e in ctx.me.emojis.values()]}
+
+
+@routes("GET", "/guilds/{guild_id}/stickers")
+@routes("GET", "/guilds/{guild_id}/scheduled-events")
+@routes("GET", "/guilds/{guild_id}/integrations")
+@routes("GET", "/guilds/{guild_id}/auto-moderation/rules")
+@routes("GET", "/guilds/{guild_id}/templates")
+@routes("GET", "/guilds/{guild_id}/regions")
+def list_nothing(ctx: Context) -> list[Json]:
+    """What guilds in the simulator have none of."""
+    ctx.guild()
+    return []
+
+
+@routes("GET", "/guilds/{guild_id}/audit-logs")
+def get_audit_log(ctx: Context) -> Json:
+    """Always empty: the simulator keeps no audit log."""
+    ctx.guild()
+    names = ("application_commands", "audit_log_entries", "auto_moderation_rules", "guild_scheduled_events", "integrations",
+             "threads", "users", "webhooks")  # fmt: skip
+    return {name: [] for name in names}
+
+
+def _member(ctx: Context, guild: Guild) -> Member:
+    member = guild.members.get(ctx.user(ctx.params["user_id"]).id)
+    if member is None:
+        raise errors.unknown("member")
+    return member
+
+
+def _role(ctx: Context, guild: Guild) -> Role:
+    role = guild.roles.get(ctx.params["role_id"])
+    if role is None:
+        raise errors.unknown("role")
+    return role
+
+
+def _role_changes(ctx: Context) -> Json:
+    form = ctx.form()
+    changes: Json = {
+        "name": form.text("name", longest=100),
+        "permissions": form.integer("permissions", lowest=0),
+        "color": form.integer("color", lowest=0, highest=0xFFFFFF),
+        "hoist": form.boolean("hoist"),
+        "mentionable": form.boolean("mentionable"),
+    }
+    if (colors := form.object("colors")) and changes["color"] is None:
+        changes["color"] = colors.integer("primary_color", lowest=0, highest=0xFFFFFF)
+    form.check()
+    return {name: value for name, value in changes.items() if value is not None}
