@@ -56,5 +56,5 @@ def _line(problem: ValidationError) -> str:
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem.absolute_path)
     message = problem.message
     if len(message) > _LONGEST_MESSAGE:
-        message = message[: _LONGEST_MESSAGE - 1] + "…"
+        message = f"{message[:200]} … {message[-80:]}"  # what is wrong stands at the end, after the value
     return f"arguments{path}: {message}"

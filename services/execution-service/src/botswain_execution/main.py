@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+
+# Subprocesses are started beside gRPC's threads; what gRPC would do about a fork is needless before an exec, and noisy.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 from botswain_services import load_settings, run_service
 

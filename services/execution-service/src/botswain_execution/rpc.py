@@ -13,7 +13,7 @@ import grpc
 from botswain_proto.v1 import execution_pb2, execution_pb2_grpc
 from botswain_services import tracing
 from botswain_services.logs import bound, get_logger
-from opentelemetry.trace import SpanKind
+from opentelemetry import trace
 
 from botswain_execution import conversion, metrics, policy
 from botswain_execution.catalog import Catalog, CatalogTool
@@ -94,21 +94,20 @@ class ExecutionServicer(execution_pb2_grpc.ExecutionServiceServicer):
             return conversion.to_error(reason, server=tool.server)
         timeout = _timeout(tool, request, remaining)
         started = time.perf_counter()
-        attributes = {"mcp.tool": tool.name, "mcp.server": tool.server}
-        with tracing.span(f"tools/call {tool.name}", kind=SpanKind.CLIENT, attributes=attributes):
-            try:
-                result = await self._runtime.call(
-                    tool.server, tool.tool.name, arguments, meta=_meta(request, call_context), timeout=timeout
-                )
-            except CallFailedError as error:
-                seconds = time.perf_counter() - started
-                response = conversion.to_error(str(error), server=tool.server, seconds=seconds)
-                outcome = "failed"
-            else:
-                seconds = time.perf_counter() - started
-                response = conversion.to_response(result, server=tool.server, seconds=seconds)
-                outcome = "tool_error" if result.is_error else "ok"
-            _record(tool, outcome, seconds, response)
+        trace.get_current_span().set_attributes({"mcp.tool": tool.tool.name, "mcp.server": tool.server})
+        try:
+            result = await self._runtime.call(
+                tool.server, tool.tool.name, arguments, meta=_meta(request, call_context), timeout=timeout
+            )
+        except CallFailedError as error:
+            seconds = time.perf_counter() - started
+            response = conversion.to_error(str(error), server=tool.server, seconds=seconds)
+            outcome = "failed"
+        else:
+            seconds = time.perf_counter() - started
+            response = conversion.to_response(result, server=tool.server, seconds=seconds)
+            outcome = "tool_error" if result.is_error else "ok"
+        _record(tool, outcome, seconds, response)
         return response
 
 

@@ -13,10 +13,9 @@ DISCORD_API = "https://discord.com/api/v10"
 
 
 def shipped_config() -> Path:
-    """The file that comes with the service: inside an installed package, else in the source tree."""
-    here = Path(__file__).resolve().parent
-    installed = here / "shipped" / "config" / "mcp_servers.json"
-    return installed if installed.exists() else here.parents[1] / "config" / "mcp_servers.json"
+    """The file that comes with the service: in the source tree, or under the environment it is installed in."""
+    beside = Path(__file__).resolve().parents[2] / "config" / "mcp_servers.json"
+    return beside if beside.exists() else Path(sys.prefix, "share", "config", "mcp_servers.json")
 
 
 class ExecutionSettings(ServiceSettings):
