@@ -9,7 +9,9 @@ from pathlib import Path
 from botswain_cli import plan
 from botswain_cli.plan import Discord, PlannedPart, Wishes
 
-WISHES = Wishes(secret="s3cret-of-this-run", database_url="sqlite:////tmp/x.db", model="openai:some")
+WISHES = Wishes(
+    secret="s3cret-of-this-run", database_url="sqlite:////tmp/x.db", files_dir=Path("/tmp/files"), model="openai:some"
+)
 
 
 def planned(environ: Mapping[str, str] | None = None, discord: Discord | None = None) -> dict[str, PlannedPart]:

@@ -66,6 +66,7 @@ def run(options: Options, environ: Mapping[str, str]) -> None:
         wishes = plan.Wishes(
             secret=secrets.token_urlsafe(32),
             database_url=environ.get("DATABASE_URL") or plan.database_in(options.data_dir),
+            files_dir=Path(environ.get("FILESYSTEM_ROOT") or options.data_dir / "files").resolve(),
             model=options.model,
             log_level=options.log_level,
             rate_limits=options.rate_limits,

@@ -89,10 +89,11 @@ class Discord:
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What the person asked for, beyond ports."""
+    """What the person asked for, beyond ports. `files_dir` is what the filesystem tools may touch."""
 
     secret: str = field(repr=False)
     database_url: str = field(repr=False)
+    files_dir: Path
     model: str = "scripted"
     log_level: str = "INFO"
     rate_limits: str = "discord"
@@ -176,14 +177,18 @@ def _common(wishes: Wishes, environ: Mapping[str, str]) -> dict[str, str]:
 def _wiring(name: str, wishes: Wishes, ports: Ports, discord: Discord) -> dict[str, str]:
     own = {use.reads: str(ports[use.part, use.kind]) for use in PORT_USES if use.part == name}
     if name == "simulator":
-        return {**own, "SIMULATOR_RATE_LIMITS": wishes.rate_limits}
+        level = wishes.log_level.lower().replace("critical", "error")
+        about = {"HOST": wishes.host, "RATE_LIMITS": wishes.rate_limits, "LOG_LEVEL": level, "LOG_FORMAT": "json"}
+        return {**own, **{f"SIMULATOR_{name}": value for name, value in about.items()}}
     if name == "orchestrator":
         own["EXECUTION_SERVICE_URL"] = f"grpc://{wishes.host}:{ports['execution', 'grpc']}"
         return {**own, "DATABASE_URL": wishes.database_url, "MODEL": wishes.model}
     credentials = {"DISCORD_BOT_TOKEN": discord.token, "DISCORD_APPLICATION_ID": discord.application_id}
     if discord.api_url:
         credentials["DISCORD_API_URL"] = discord.api_url
-    if name == "discord":
+    if name == "execution":
+        own["FILESYSTEM_ROOT"] = str(wishes.files_dir)
+    else:
         credentials["GATEWAY_SERVICE_URL"] = f"grpc://{wishes.host}:{ports['orchestrator', 'grpc']}"
     return {**own, **credentials}
 

@@ -23,7 +23,7 @@ _SGR_NAMES = {"1;32": "bold green", "35": "magenta", "33": "yellow", "36": "cyan
 
 
 def console() -> Console:
-    """Rich's console on standard output; it honours NO_COLOR, and where there is no terminal writes plain text that doesn't wrap."""
+    """Rich's console on standard output: it honours NO_COLOR; without a terminal it writes plain text that doesn't wrap."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -96,7 +96,7 @@ class Supervisor:
         Raises:
             PartFailedError: one can't be.
         """
-        await self._unless_failed(asyncio.gather(*(event.wait() for event in self._ready.values())))
+        await self._unless_failed(self._all_ready())
 
     async def watch(self) -> None:
         """Never return while parts can be kept running.
@@ -104,16 +104,21 @@ class Supervisor:
         Raises:
             PartFailedError: one can't any more.
         """
-        await self._unless_failed(asyncio.get_running_loop().create_future())
+        await self._unless_failed(asyncio.Event().wait())
 
     def hurry(self) -> None:
         """Spend no more grace: what is still to be ended is killed."""
         self._hurry.set()
 
-    async def _unless_failed(self, waiting: asyncio.Future[Any]) -> None:
-        futures: set[asyncio.Future[Any]] = {waiting, *self._keepers}
+    async def _all_ready(self) -> None:
+        for event in self._ready.values():
+            await event.wait()
+
+    async def _unless_failed(self, work: Coroutine[Any, Any, object]) -> None:
+        waiting = asyncio.create_task(work)
+        tasks: set[asyncio.Task[Any]] = {waiting, *self._keepers}
         try:
-            await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for keeper in self._keepers:
                 if keeper.done():
                     keeper.result()
