@@ -341,6 +341,13 @@ export class Actions {
     return (await this.attempt(() => api.interact(interaction))) !== undefined;
   }
 
+  /** Asks the bot to complete an option. @returns its choices, `[{name, value}]` */
+  async complete({ command, options }) {
+    const { selected, speaker } = this.state;
+    const question = { kind: "autocomplete", command_id: command.id, channel_id: selected, user_id: speaker, options };
+    return (await this.attempt(() => api.interact(question)))?.response?.choices ?? [];
+  }
+
   /** Presses a button or picks from a menu. */
   async component(message, customId, values) {
     const interaction = {

@@ -94,15 +94,51 @@ export function parseCommand(text, entries, resolve) {
   );
   if (missing.length)
     return { error: `/${entry.path} also needs ${missing.map((option) => `${option.name}:`).join(" and ")}` };
-  const options = entry.steps.reduceRight(
-    (inner, step) => [{ name: step.name, type: step.type, options: inner }],
-    values,
-  );
-  return { command: entry.command, options };
+  return { command: entry.command, options: nest(entry, values) };
+}
+
+/** Options inside the subcommand, inside its group, that they belong to. */
+function nest(entry, values) {
+  return entry.steps.reduceRight((inner, step) => [{ name: step.name, type: step.type, options: inner }], values);
+}
+
+/** The option whose value is being typed, with the text so far and where it starts; null between options. */
+function openOption(text, entry) {
+  const found = /(?:^|\s)([\p{L}\p{N}_-]+):("?)([^"\s]*)$/u.exec(text);
+  const option = found && entry.options.find((candidate) => candidate.name === found[1]);
+  return option ? { option, typed: found[3], start: text.length - found[3].length - found[2].length } : null;
+}
+
+/**
+ * What to ask the bot when it completes the option being typed itself: `{command, options, option, start}`, else null.
+ * What it offers is kept in `option.offered`, since the line shows a choice's name and the command wants its value.
+ */
+export function autocompletion(text, entries) {
+  const entry = entryOf(text, entries);
+  const open = entry && openOption(text, entry);
+  if (!open?.option.autocomplete) return null;
+  const values = readArguments(text, entry).map(({ name, text: value }) => ({
+    name,
+    type: entry.options.find((option) => option.name === name).type,
+    value,
+    ...(name === open.option.name ? { focused: true } : {}),
+  }));
+  return { command: entry.command, options: nest(entry, values), option: open.option, start: open.start };
+}
+
+/** The bot's choices as suggestions. */
+export function offer({ option, start }, choices) {
+  option.offered = [...(option.offered ?? []), ...choices];
+  return choices.map((choice) => ({
+    insert: `${quote(choice.name)} `,
+    label: choice.name,
+    detail: option.name,
+    start,
+  }));
 }
 
 function convert(option, text, resolve) {
-  const choice = (option.choices ?? []).find(
+  const choice = [...(option.choices ?? []), ...(option.offered ?? [])].find(
     (candidate) => candidate.name.toLowerCase() === text.toLowerCase() || String(candidate.value) === text,
   );
   if (choice) return { value: choice.value };
@@ -164,14 +200,13 @@ export function suggestCommand(text, entries, most = 10) {
 }
 
 function suggestOption(text, entry) {
-  const value = /(?:^|\s)([\p{L}\p{N}_-]+):("?)([^"\s]*)$/u.exec(text);
-  const option = value && entry.options.find((candidate) => candidate.name === value[1]);
-  if (option) {
+  const open = openOption(text, entry);
+  if (open) {
+    const { option, typed, start } = open;
     const choices =
       option.choices?.map((choice) => choice.name) ?? (option.type === OptionType.BOOLEAN ? ["true", "false"] : []);
-    const start = text.length - value[3].length - value[2].length;
     return choices
-      .filter((name) => matchRank(name, value[3]) >= 0)
+      .filter((name) => matchRank(name, typed) >= 0)
       .map((name) => ({
         insert: `${quote(name)} `,
         label: name,

@@ -164,12 +164,15 @@ const REDUCERS = {
     ["channels", "selection"]
   ),
   guild_create: (state, guild) => (addGuild(state, guild), ["channels", "members"]),
-  user_create: (state, user) => (state.users.set(user.id, user), ["users", "members"]),
-  member_add: (state, data) => {
-    state.users.set(data.user.id, data.user);
-    state.guilds.get(data.guild_id)?.members.set(data.user.id, { nick: data.nick ?? null, roles: data.roles ?? [] });
-    return ["members", "users"];
+  guild_update: (state, guild) => (addGuild(state, guild), ["channels", "members"]),
+  guild_delete: (state, { id }) => {
+    state.guilds.delete(id);
+    for (const channel of state.channels.values()) if (channel.guild_id === id) state.channels.delete(channel.id);
+    return ["channels", "selection"];
   },
+  user_create: (state, user) => (state.users.set(user.id, user), ["users", "members"]),
+  member_add: setMember,
+  member_update: setMember,
   member_remove: (state, data) => {
     state.guilds.get(data.guild_id)?.members.delete(data.user_id ?? data.user?.id);
     return ["members"];
@@ -180,6 +183,12 @@ const REDUCERS = {
     return ["members", "channels"];
   },
 };
+
+function setMember(state, data) {
+  state.users.set(data.user.id, data.user);
+  state.guilds.get(data.guild_id)?.members.set(data.user.id, { nick: data.nick ?? null, roles: data.roles ?? [] });
+  return ["members", "users"];
+}
 
 function replaceMessage(state, channelId, messageId, build) {
   const conversation = state.conversations.get(channelId);

@@ -3,11 +3,13 @@
  * the caret stays in the text.
  */
 
-import { entryOf, flatten, suggestCommand, usage } from "../commands.js";
+import { autocompletion, entryOf, flatten, offer, suggestCommand, usage } from "../commands.js";
 import { insertSuggestion, suggestionsFor, triggerAt } from "../composing.js";
 import { userName } from "../model.js";
 import { h } from "./dom.js";
 import { avatar } from "./people.js";
+
+const ASK_AFTER_MS = 200; // a bot is asked when the typing pauses, not at every letter
 
 export class Suggestions {
   #items = [];
@@ -85,12 +87,9 @@ export class Suggestions {
   /** A command line that lacks nothing is run by Enter even though more options could be added. */
   #complete() {
     const entry = this.command && entryOf(this.area.value, this.entries);
-    return (
-      Boolean(entry) &&
-      !/:[^\s:]*$/.test(this.area.value) &&
-      this.area.value.trim() !== `/${entry.path}` &&
-      !entry.options.some((option) => option.required && !this.area.value.includes(`${option.name}:`))
-    );
+    const { value } = this.area;
+    if (!entry || this.#index > 0 || !(value === `/${entry.path}` || /[\s"]$/.test(value))) return false;
+    return !entry.options.some((option) => option.required && !value.includes(`${option.name}:`));
   }
 
   #showCommands(value) {
@@ -100,6 +99,15 @@ export class Suggestions {
     const alone = items.length === 1 && items[0].insert === value; // written out in full, takes no options: Enter runs it
     this.#trigger = { command: true };
     this.#show(alone ? [] : items, value);
+    const wanted = autocompletion(value, this.entries);
+    if (wanted) this.#askBot(wanted, value);
+  }
+
+  async #askBot(wanted, value) {
+    await new Promise((resolve) => setTimeout(resolve, ASK_AFTER_MS));
+    if (this.area.value !== value) return;
+    const choices = await this.page.actions.complete(wanted);
+    if (this.area.value === value) this.#show(offer(wanted, choices), value);
   }
 
   #show(items, value) {
