@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import Any
 
 from botswain_proto.v1 import coordination_pb2, event_pb2, orchestrator_pb2
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from botswain_orchestrator.ledger.database import Database
@@ -134,13 +134,9 @@ class Ledger:
 
     async def start(self, entry: Entry) -> event_pb2.InternalEvent:
         """Count one more attempt at the event's turn; the event as it was recorded."""
-        statement = (
-            update(events)
-            .where(events.c.id == entry.id)
-            .values(attempts=events.c.attempts + 1)
-            .returning(events.c.payload)
+        payload = await self._database.write(
+            lambda connection: connection.execute(_START, {"row": entry.id}).scalar_one()
         )
-        payload = await self._database.write(lambda connection: connection.execute(statement).scalar_one())
         return event_pb2.InternalEvent.FromString(payload)
 
     async def finish(
@@ -149,11 +145,11 @@ class Ledger:
         """Record how a turn ended, together with what the conversation remembers from it."""
         now = self._milliseconds()
         completed = result.status == orchestrator_pb2.TURN_STATUS_COMPLETED
-        close = (
-            update(events)
-            .where(events.c.id == entry.id)
-            .values(status=EventStatus.COMPLETED if completed else EventStatus.FAILED, finished_at=now)
-        )
+        close = {
+            "row": entry.id,
+            "ended": EventStatus.COMPLETED if completed else EventStatus.FAILED,
+            "at": now,
+        }
         run = {
             "id": result.run_id,
             "event": entry.id,
@@ -164,7 +160,7 @@ class Ledger:
         }
 
         def work(connection: Connection) -> None:
-            connection.execute(close)
+            connection.execute(_CLOSE, close)
             connection.execute(_REPLACE_RUN, run)
             if checkpoint is not None:
                 values = {name: getattr(checkpoint, name) for name in Checkpoint.__slots__}
@@ -174,11 +170,10 @@ class Ledger:
 
     async def checkpoint(self, thread_id: str, namespace: str) -> Checkpoint | None:
         """The latest checkpoint of a thread."""
-        columns = [checkpoints.c[name] for name in Checkpoint.__slots__]
-        query = select(*columns).where(checkpoints.c.thread_id == thread_id, checkpoints.c.namespace == namespace)
+        key = {"thread": thread_id, "space": namespace}
 
         def work(connection: Connection) -> Checkpoint | None:
-            row = connection.execute(query).one_or_none()
+            row = connection.execute(_CHECKPOINT, key).one_or_none()
             return Checkpoint(*row) if row is not None else None
 
         return await self._database.read(work)
@@ -208,6 +203,19 @@ def _run(connection: Connection, statement: Any) -> None:
     connection.execute(statement)
 
 
+# Built once: building a statement costs as much as running it.
+_START = (
+    update(events)
+    .where(events.c.id == bindparam("row"))
+    .values(attempts=events.c.attempts + 1)
+    .returning(events.c.payload)
+)
+_CLOSE = (
+    update(events).where(events.c.id == bindparam("row")).values(status=bindparam("ended"), finished_at=bindparam("at"))
+)
+_CHECKPOINT = select(*(checkpoints.c[name] for name in Checkpoint.__slots__)).where(
+    checkpoints.c.thread_id == bindparam("thread"), checkpoints.c.namespace == bindparam("space")
+)
 _INSERT_EVENTS = upsert(events).on_conflict_do_nothing().returning(events.c.id, events.c.lane)
 
 
