@@ -1,12 +1,16 @@
-"""Stand-ins for the orchestrator, served by the real gRPC and HTTP servers on free ports, with real credentials."""
+"""Discord by the simulator, and stand-ins for the orchestrator: real gRPC and HTTP servers on free ports, real credentials."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Any, ClassVar
 
+import httpx
 import pytest
+from botswain_discord import DiscordAdapter, DiscordSettings
 from botswain_proto.v1 import orchestrator_pb2_grpc
 from botswain_proto.v1.event_pb2 import InternalEvent
 from botswain_proto.v1.orchestrator_pb2 import ProcessRequest, ProcessResponse, PublishRequest, PublishResponse
@@ -15,6 +19,7 @@ from botswain_services.auth import TokenIssuer, TokenVerifier
 from botswain_services.events import ProcessBody
 from botswain_services.lifecycle import serve
 from botswain_services.rpc import RpcServer
+from botswain_simulator import Draft, Simulator
 from fastapi import HTTPException
 from pydantic import SecretStr
 
@@ -145,3 +150,143 @@ async def http_orchestrator() -> AsyncIterator[HttpOrchestrator]:
     await service.start()
     yield service
     await service.end()
+
+
+class Discord:
+    """The simulated Discord, by what a person would do there."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self.simulator = simulator
+        self.world = simulator.world
+        self.application = next(iter(simulator.world.applications.values()))
+        self.ada = self.world.user_named("ada")
+        self.guild = next(iter(self.world.guilds.values()))
+
+    def channel(self, name: str = "general") -> Any:
+        return next(channel for channel in self.world.channels.values() if channel.name == name)
+
+    def say(self, content: str, *, channel: Any = None, author: Any = None, **draft: Any) -> Any:
+        """Post a message, Ada's in #general unless told otherwise; the simulator's message."""
+        return self.world.post(channel or self.channel(), author or self.ada, Draft(content, **draft))
+
+    def dispatch(self, name: str, data: object) -> None:
+        """Send any dispatch to every session."""
+        self.simulator.hub.dispatch_to(list(self.simulator.hub.sessions.values()), name, data)
+
+    async def fault(self, **spec: Any) -> None:
+        """Set up a fault, or do it at once."""
+        async with httpx.AsyncClient() as client:
+            (await client.post(f"{self.simulator.url}/sim/faults", json=spec)).raise_for_status()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What the gateway counted: connections, identifies, resumes, …"""
+        counts: dict[str, int] = self.simulator.stats.as_json()["gateway"]
+        return counts
+
+    def variables(self, orchestrator_url: str, **changes: str) -> dict[str, str]:
+        """The environment of a service that runs this Discord's bot."""
+        return {
+            "DISCORD_BOT_TOKEN": self.application.token,
+            "DISCORD_APPLICATION_ID": self.application.id,
+            "DISCORD_API_URL": self.simulator.api_url,
+            "GATEWAY_SERVICE_URL": orchestrator_url,
+            "SERVICE_AUTH_SECRET": SECRET,
+            "HEALTH_PORT": "0",
+            **changes,
+        }
+
+
+class Adapter:
+    """discord-service in this process."""
+
+    def __init__(self, variables: dict[str, str]) -> None:
+        given = {name.lower(): value for name, value in variables.items()}
+        self.service = DiscordAdapter(DiscordSettings.model_validate(given))
+        self._stop = asyncio.Event()
+        self._task = asyncio.create_task(serve(self.service, stop=self._stop))
+
+    async def ready(self) -> tuple[int, dict[str, Any]]:
+        """What `/ready` answers."""
+        async with httpx.AsyncClient() as client:
+            response = await client.get(f"http://127.0.0.1:{self.service.port}/ready")
+        return response.status_code, response.json()
+
+    async def connected(self) -> None:
+        """Wait until every shard is."""
+        await until(lambda: self._task.done() or self.service.bot.problem() is None, "the shards' connection")
+        assert not self._task.done(), self._task.exception()
+
+    async def stop(self) -> None:
+        self._stop.set()
+        await self._task
+
+
+class Process:
+    """discord-service as a process of its own."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.output = ""
+        self._reading = asyncio.create_task(self._read())
+
+    @classmethod
+    async def start(cls, variables: dict[str, str]) -> Process:
+        environment = {"PATH": os.environ["PATH"], **variables}
+        return cls(
+            await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "botswain_discord", env=environment, stderr=asyncio.subprocess.PIPE
+            )
+        )
+
+    async def _read(self) -> None:
+        assert self.process.stderr is not None
+        while line := await self.process.stderr.readline():
+            self.output += line.decode()
+
+    async def exit_code(self) -> int:
+        """Wait for its end; what it wrote is all in `output` then."""
+        async with asyncio.timeout(DEADLINE):
+            code = await self.process.wait()
+            await self._reading
+        return code
+
+    async def end(self) -> None:
+        if self.process.returncode is None:
+            self.process.kill()
+        await self.exit_code()
+
+
+@pytest.fixture
+async def discord() -> AsyncIterator[Discord]:
+    """A running Discord with the default world, where IDENTIFYs need not wait for each other."""
+    async with Simulator(port=0, identify_interval=0.0, max_concurrency=16) as simulator:
+        yield Discord(simulator)
+
+
+@pytest.fixture
+async def run_adapter(discord: Discord) -> AsyncIterator[Callable[..., Adapter]]:
+    """Starts discord-service here; called with the orchestrator's URL and variables to change."""
+    adapters: list[Adapter] = []
+
+    def start(orchestrator_url: str, **changes: str) -> Adapter:
+        adapters.append(Adapter(discord.variables(orchestrator_url, **changes)))
+        return adapters[-1]
+
+    yield start
+    for adapter in adapters:
+        await adapter.stop()
+
+
+@pytest.fixture
+async def run_process(discord: Discord) -> AsyncIterator[Callable[..., Any]]:
+    """Starts discord-service as a process; called like `run_adapter`, and awaited."""
+    processes: list[Process] = []
+
+    async def start(orchestrator_url: str, **changes: str) -> Process:
+        processes.append(await Process.start(discord.variables(orchestrator_url, **changes)))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        await process.end()

@@ -166,7 +166,7 @@ async def open_websocket(
         websocket.gateway = gateway
         websocket.call_hooks = state.call_hooks
         websocket._connection = state
-        websocket._initial_identify = False
+        websocket._initial_identify = True  # else the library waits five seconds: the pacer has seen to that
         websocket._max_heartbeat_timeout = state.heartbeat_timeout
         websocket._rate_limiter.shard_id = shard_id
         websocket.shard_id = shard_id
