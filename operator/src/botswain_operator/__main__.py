@@ -1,0 +1,5 @@
+"""`python -m botswain_operator`."""
+
+from botswain_operator.main import main
+
+main()

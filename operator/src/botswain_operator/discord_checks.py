@@ -1,0 +1,118 @@
+"""Asking Discord about tokens, beside the reconciles: one that waits for Discord must not hold up the others.
+
+A reconcile reads what is known; if that is old, or about another token, the question goes out in the background, and its answer
+brings the next reconcile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import aiohttp
+
+from botswain_operator.discord_api import ask_gateway, user_id_of
+from botswain_operator.errors import DiscordError, InvalidToken
+from botswain_operator.manifests import digest
+from botswain_operator.observed import GatewayFacts, Token
+
+log = logging.getLogger(__name__)
+
+Key = tuple[str, str]
+AT_ONCE = 32
+ROLLOUT_SECONDS = 60.0
+"""How old the budget may be while replicas start."""
+UNREACHABLE_SECONDS = 15.0
+
+
+@dataclass(slots=True)
+class _Answer:
+    hash: str
+    url: str
+    token: Token
+    facts: GatewayFacts | None
+    at: float
+    failures: int = 0
+
+
+class DiscordChecks:
+    """What Discord said about each bot's token. `answered(key)` is called when it said something new."""
+
+    def __init__(self, answered: Callable[[Key], None], *, every_seconds: float) -> None:
+        self._answered = answered
+        self._every = every_seconds
+        self._answers: dict[Key, _Answer] = {}
+        self._asking: dict[Key, asyncio.Task[None]] = {}
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._session: aiohttp.ClientSession | None = None
+
+    def about(self, key: Key, value: str, url: str, *, rolling: bool) -> tuple[Token, GatewayFacts | None]:
+        """What is known of this token, and the question sent out if that is too old."""
+        named = digest(value)
+        answer = self._answers.get(key)
+        current = answer is not None and answer.hash == named and answer.url == url
+        if answer is None or not current or time.monotonic() - answer.at > self._age(answer, rolling=rolling):
+            self._ask(key, value, named, url)
+        if answer is None or not current:
+            return Token("pending", hash=named, user_id=user_id_of(value)), None
+        return answer.token, answer.facts
+
+    def due_in(self, key: Key, *, rolling: bool) -> float:
+        """Seconds until the bot's answer is too old."""
+        answer = self._answers.get(key)
+        return max(1.0, answer.at + self._age(answer, rolling=rolling) - time.monotonic()) if answer else self._every
+
+    def forget(self, key: Key) -> None:
+        """Drop what is known of a bot that is no more."""
+        self._answers.pop(key, None)
+        if task := self._asking.pop(key, None):
+            task.cancel()
+
+    async def close(self) -> None:
+        tasks = list(self._asking.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._session:
+            await self._session.close()
+
+    def _age(self, answer: _Answer, *, rolling: bool) -> float:
+        if answer.failures:
+            return min(self._every, UNREACHABLE_SECONDS * 2.0 ** (answer.failures - 1))
+        return min(self._every, ROLLOUT_SECONDS) if rolling else self._every
+
+    def _ask(self, key: Key, value: str, named: str, url: str) -> None:
+        if key in self._asking:
+            return  # its answer brings the next reconcile, which asks again if the token has changed meanwhile
+        task = asyncio.create_task(self._answer(key, value, named, url), name=f"asking Discord for {key[0]}/{key[1]}")
+        self._asking[key] = task
+        task.add_done_callback(lambda done: self._done(key, done))
+
+    def _done(self, key: Key, task: asyncio.Task[None]) -> None:
+        if self._asking.get(key) is task:
+            del self._asking[key]
+        if not task.cancelled():
+            self._answered(key)
+
+    async def _answer(self, key: Key, value: str, named: str, url: str) -> None:
+        before = self._answers.get(key)
+        known = before if before and before.hash == named and before.url == url else None
+        facts, failures = (known.facts if known else None), 0
+        user = user_id_of(value)
+        try:
+            async with self._slots:
+                if self._session is None:
+                    self._session = aiohttp.ClientSession()
+                facts = await ask_gateway(self._session, url, value)
+            token = Token("valid", hash=named, user_id=user)
+        except InvalidToken as error:
+            token, facts = Token("invalid", str(error), named, user), None
+        except DiscordError as error:
+            log.warning("%s/%s: %s", *key, error)
+            failures = (known.failures if known else 0) + 1
+            state = known.token.state if known and known.token.state in ("valid", "invalid") else "unknown"
+            token = Token(state, f"Discord could not be asked: {error}", named, user)
+        self._answers[key] = _Answer(named, url, token, facts, time.monotonic(), failures)

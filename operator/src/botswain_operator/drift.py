@@ -1,0 +1,81 @@
+"""Whether a live object still says what was applied.
+
+A manifest is applied when its hash isn't the one on the live object (the operator wants something else), or when a value in
+it isn't the live one (someone changed it). Fields that the manifest doesn't name are other people's and don't count. Lists
+are compared as the API server merges them: by the keys of their entries where they have some.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from botswain_operator import names
+
+# Keys by which entries of a list are told apart, the first that all of them have.
+_KEYS = (
+    ("containerPort", "protocol"),
+    ("port", "protocol"),
+    ("mountPath",),
+    ("topologyKey", "whenUnsatisfiable"),
+    ("uid",),
+    ("name",),
+)
+# Lists that are replaced as a whole.
+_ATOMIC = frozenset(
+    {
+        "tolerations",
+        "ingress",
+        "egress",
+        "policyTypes",
+        "accessModes",
+        "metrics",
+        "endpoints",
+        "drop",
+        "args",
+        "command",
+    }
+)
+
+
+def in_sync(manifest: Mapping[str, Any], live: Mapping[str, Any] | None) -> bool:
+    """Whether applying `manifest` would change nothing."""
+    if live is None:
+        return False
+    return applied_hash(live) == applied_hash(manifest) and covers(manifest, live)
+
+
+def applied_hash(item: Mapping[str, Any]) -> str | None:
+    """The hash among an object's annotations."""
+    found: str | None = (item["metadata"].get("annotations") or {}).get(names.HASH)
+    return found
+
+
+def covers(wanted: object, live: object, key: str = "") -> bool:
+    """Whether everything in `wanted` is in `live`."""
+    if isinstance(wanted, Mapping):
+        return isinstance(live, Mapping) and all(
+            # The server may leave out a field that is empty.
+            covers(content, live[name], name) if name in live else content in ({}, [])
+            for name, content in wanted.items()
+        )
+    if isinstance(wanted, list | tuple):
+        return isinstance(live, list | tuple) and _covers_list(wanted, live, key)
+    return wanted == live
+
+
+def _covers_list(wanted: Sequence[Any], live: Sequence[Any], key: str) -> bool:
+    keys = None if key in _ATOMIC else _merge_keys(wanted)
+    if keys is None:
+        return len(wanted) == len(live) and all(covers(one, other) for one, other in zip(wanted, live, strict=True))
+    known = {tuple(entry.get(name) for name in keys): entry for entry in live if isinstance(entry, Mapping)}
+    return all(
+        (found := tuple(entry[name] for name in keys)) in known and covers(entry, known[found]) for entry in wanted
+    )
+
+
+def _merge_keys(entries: Sequence[Any]) -> tuple[str, ...] | None:
+    for keys in _KEYS:
+        if entries and all(isinstance(entry, Mapping) and all(name in entry for name in keys) for entry in entries):
+            return keys
+    return None

@@ -1,0 +1,362 @@
+"""Bringing the cluster to what one DiscordBot says: look, decide, apply what differs, say how it stands.
+
+One function for every trigger, and idempotent: it may run at any time, from any state, after any failure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from botswain_operator import metrics, names
+from botswain_operator.cluster import Cluster, Workloads
+from botswain_operator.discord_checks import DiscordChecks
+from botswain_operator.drift import applied_hash, in_sync
+from botswain_operator.errors import ApiError, Conflict, Forbidden, Gone, Invalid, NotFound, OperatorError, SpecError
+from botswain_operator.kube.client import KubeClient
+from botswain_operator.kube.events import record
+from botswain_operator.kube.informers import is_newer
+from botswain_operator.kube.kinds import BOT, DEPLOYMENT, VOLUME_CLAIM, kind_of
+from botswain_operator.manifests import Manifest, digest
+from botswain_operator.observed import Observed, Token
+from botswain_operator.resources import Defaults, Plan, build_resources
+from botswain_operator.resources.pods import AUTH_SECRET_KEY, auth_secret_name
+from botswain_operator.secret_values import SecretValues
+from botswain_operator.spec import Bot, read_bot
+from botswain_operator.status import Condition, build_status, changes, with_times
+from botswain_operator.workqueue import WorkQueue, backoff_seconds
+
+log = logging.getLogger(__name__)
+
+Key = tuple[str, str]
+_METADATA = ("namespace", "name", "uid", "generation", "resourceVersion", "deletionTimestamp")
+_ALARMING = {"TokenValid", "IdentifyBudgetOk", "DatabaseReachable"}
+
+
+@dataclass(slots=True)
+class _Done:
+    """What came of one reconcile's writes."""
+
+    writes: int = 0
+    problems: list[str] = field(default_factory=list)
+    """What the API server refuses as wrong, in words."""
+    failure: ApiError | None = None
+    """The last error, for another try."""
+
+
+class Reconciler:
+    """Everything about the bots: what they say, what they refer to, and how often bringing one about has failed."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        defaults: Defaults,
+        *,
+        namespaces: tuple[str, ...],
+        resync_seconds: float,
+        discord_check_seconds: float,
+    ) -> None:
+        self.queue: WorkQueue[Key] = WorkQueue()
+        self.cluster = Cluster(client, namespaces, self._child_changed, self._secret_changed)
+        self._client = client
+        self._defaults = defaults
+        self._resync = resync_seconds
+        self._values = SecretValues(client, self.cluster)
+        self._checks = DiscordChecks(self.queue.add, every_seconds=discord_check_seconds)
+        self._bots: dict[Key, dict[str, Any]] = {}
+        self._refers: dict[Key, set[str]] = {}
+        self._referred: dict[Key, set[Key]] = {}
+        self._failures: dict[Key, int] = {}
+
+    # What brings work.
+
+    def bot_seen(self, body: Mapping[str, Any]) -> None:
+        """A DiscordBot was listed, added or changed."""
+        metadata = body["metadata"]
+        key = (metadata["namespace"], metadata["name"])
+        known = self._bots.get(key)
+        same = known is not None and known["metadata"]["uid"] == metadata["uid"]
+        if known and same and not is_newer(metadata["resourceVersion"], known["metadata"]["resourceVersion"]):
+            return
+        self._bots[key] = {
+            "metadata": {name: metadata[name] for name in _METADATA if name in metadata},
+            "spec": body.get("spec") or {},
+            "status": body.get("status") or {},
+        }
+        metrics.BOTS.set(len(self._bots))
+        # The operator's own writes to the status come back as events too: they change nothing that is decided on.
+        if known is None or _decisive(known) != _decisive(self._bots[key]):
+            self._failures.pop(key, None)
+            self.queue.add(key)
+
+    def bot_gone(self, namespace: str, name: str) -> None:
+        """A DiscordBot was deleted. What it owns goes by itself."""
+        key = (namespace, name)
+        self._bots.pop(key, None)
+        metrics.BOTS.set(len(self._bots))
+        self._refer(key, set())
+        self._checks.forget(key)
+        self._failures.pop(key, None)
+        self.queue.forget(key)
+
+    def _child_changed(self, namespace: str, bot: str) -> None:
+        if (namespace, bot) in self._bots:
+            self.queue.add((namespace, bot))
+
+    def _secret_changed(self, namespace: str, name: str) -> None:
+        for key in self._referred.get((namespace, name), ()):
+            self.queue.add(key)
+
+    async def sweep(self, scopes: Sequence[str | None]) -> None:
+        """List the bots anew and look at each: whatever a watch may have missed is mended here."""
+        seen: set[Key] = set()
+        for scope in scopes:
+            token = ""
+            while True:
+                page = await self._client.list_page(
+                    BOT, scope, {"limit": "500", **({"continue": token} if token else {})}
+                )
+                for item in page.get("items") or []:
+                    seen.add((item["metadata"]["namespace"], item["metadata"]["name"]))
+                    self.bot_seen(item)
+                token = page["metadata"].get("continue") or ""
+                if not token:
+                    break
+        for key in self._bots.keys() - seen:
+            self.bot_gone(*key)
+        for key in self._bots:
+            self.queue.add(key)
+
+    async def close(self) -> None:
+        self.queue.close()
+        await self._checks.close()
+
+    # One reconcile.
+
+    async def work(self) -> None:
+        """One worker, for ever."""
+        await self.queue.work(self._handle)
+
+    async def _handle(self, key: Key, waited: float) -> None:
+        metrics.WAITED.observe(waited)
+        metrics.QUEUE.set(len(self.queue))
+        started = time.monotonic()
+        try:
+            await self._reconcile(key)
+        except OperatorError as error:
+            failures = self._failures[key] = self._failures.get(key, 0) + 1
+            metrics.RECONCILES.labels("failed").inc()
+            metrics.ERRORS.labels(type(error).__name__).inc()
+            seconds = getattr(error, "retry_after", None) or backoff_seconds(failures)
+            log.warning("%s/%s: %s; trying again in %.1f s", *key, error, seconds)
+            self.queue.add_after(key, seconds)
+        except Exception as error:
+            failures = self._failures[key] = self._failures.get(key, 0) + 1
+            metrics.RECONCILES.labels("failed").inc()
+            metrics.ERRORS.labels(type(error).__name__).inc()
+            log.exception("%s/%s: a defect of the operator", *key)
+            self.queue.add_after(key, backoff_seconds(failures + 4))
+        else:
+            self._failures.pop(key, None)
+            metrics.RECONCILES.labels("done").inc()
+        finally:
+            metrics.DURATION.observe(time.monotonic() - started)
+
+    async def _reconcile(self, key: Key) -> None:
+        body = self._bots.get(key)
+        if body is None or body["metadata"].get("deletionTimestamp"):
+            return
+        try:
+            bot = read_bot(body)
+        except SpecError as error:
+            await self._say_unreadable(body, error)
+            return
+        observed = await self._observe(bot, body, self.cluster.workloads(*key))
+        plan = build_resources(bot, observed, self._defaults)
+        done = _Done()
+        await self._apply(bot, body, plan, done)
+        await self._prune(bot, plan, done)
+        if done.writes:
+            observed = await self._observe(bot, body, self.cluster.workloads(*key))
+            plan = build_resources(bot, observed, self._defaults)
+        await self._say(body, build_status(bot, plan, observed, done.problems), bot.generation)
+        rolling = not plan.rollout.complete
+        self.queue.add_after(key, min(self._resync, self._checks.due_in(key, rolling=rolling)))
+        if done.failure:
+            raise done.failure
+
+    async def _observe(self, bot: Bot, body: Mapping[str, Any], workloads: Workloads) -> Observed:
+        spec, missing, hashes = bot.spec, [], {}
+        wanted = {"token": spec.token_secret_ref.name}
+        if spec.agent.api_key_secret_ref:
+            wanted["model-key"] = spec.agent.api_key_secret_ref.name
+        if spec.database.url_secret_ref:
+            wanted["database-url"] = spec.database.url_secret_ref.name
+        self._refer(bot.key, set(wanted.values()))
+
+        token, facts = await self._token(bot, workloads)
+        if token.state == "missing":
+            missing.append(f"token: {token.message}")
+        if spec.agent.api_key_secret_ref:
+            found = await self._values.get(
+                bot.namespace, spec.agent.api_key_secret_ref.name, spec.agent.api_key_secret_ref.key
+            )
+            hashes["model-key"] = digest(found.value)
+            missing += [f"model key: {found.problem}"] if found.value is None else []
+        address = None
+        if spec.database.url_secret_ref:
+            found = await self._values.get(
+                bot.namespace, spec.database.url_secret_ref.name, spec.database.url_secret_ref.key
+            )
+            hashes["database-url"] = digest(found.value)
+            missing += [f"database URL: {found.problem}"] if found.value is None else []
+            address = _address(found.value) if found.value else None
+        status = body.get("status") or {}
+        return Observed(
+            token=token,
+            gateway=facts,
+            last_shards=status.get("shards"),
+            replicas=workloads.replicas,
+            orchestrator=workloads.by_name.get(f"{bot.name}-{names.ORCHESTRATOR}"),
+            execution=workloads.by_name.get(f"{bot.name}-{names.EXECUTION}"),
+            auth_secret=self.cluster.secret_value(bot.namespace, auth_secret_name(bot), AUTH_SECRET_KEY),
+            fresh_secret=secrets.token_urlsafe(32),
+            secret_hashes=hashes,
+            database_address=address,
+            missing_secrets=tuple(missing),
+            has_service_monitors=self.cluster.has_service_monitors,
+        )
+
+    async def _token(self, bot: Bot, workloads: Workloads) -> tuple[Token, Any]:
+        reference = bot.spec.token_secret_ref
+        found = await self._values.get(bot.namespace, reference.name, reference.key)
+        if found.value is None:
+            return Token("missing", found.problem), None
+        rolling = any(not replica.workload.complete for replica in workloads.replicas.values())
+        url = bot.spec.discord.api_url or self._defaults.discord_api_url
+        return self._checks.about(bot.key, found.value, url, rolling=rolling)
+
+    async def _apply(self, bot: Bot, body: Mapping[str, Any], plan: Plan, done: _Done) -> None:
+        """Apply what differs, each manifest whatever became of the others; what pods need to start comes before them."""
+        pods = [manifest for manifest in plan.manifests if manifest["kind"] == "Deployment"]
+        before_pods = [manifest for manifest in plan.manifests if manifest["kind"] != "Deployment"]
+        for group in (before_pods, pods):
+            outcomes = await asyncio.gather(
+                *(self._apply_one(bot, body, manifest) for manifest in group), return_exceptions=True
+            )
+            for manifest, outcome in zip(group, outcomes, strict=True):
+                if isinstance(outcome, ApiError):
+                    done.failure = outcome
+                    if isinstance(outcome, Invalid | Forbidden):
+                        done.problems.append(f"{manifest['kind']} {manifest['metadata']['name']}: {outcome}")
+                elif isinstance(outcome, BaseException):
+                    raise outcome
+                else:
+                    done.writes += outcome
+
+    async def _apply_one(self, bot: Bot, body: Mapping[str, Any], manifest: Manifest) -> bool:
+        """Apply a manifest if the live object differs; whether that was so."""
+        kind, name = kind_of(manifest), manifest["metadata"]["name"]
+        entry = self.cluster.child(kind, bot.namespace, name)
+        live = entry.body() if entry else None
+        if in_sync(manifest, live):
+            return False
+        if live is not None and applied_hash(live) == applied_hash(manifest):
+            metrics.DRIFT.labels(kind.kind).inc()
+        try:
+            applied = await self._client.apply(manifest, force=False)
+        except Conflict as error:
+            log.info("%s/%s: %s %s: taking over: %s", bot.namespace, bot.name, kind.kind, name, error)
+            await record(self._client, dict(body), "FieldTakenOver", f"{kind.kind} {name}: {error}", warning=True)
+            applied = await self._client.apply(manifest, force=True)
+        metrics.WRITES.labels("apply", kind.kind).inc()
+        self.cluster.seen(kind, applied)
+        return True
+
+    async def _prune(self, bot: Bot, plan: Plan, done: _Done) -> None:
+        """Delete what belongs to the bot and isn't planned any more; never a volume, which only goes with its bot."""
+        wanted = {(kind_of(manifest), manifest["metadata"]["name"]) for manifest in plan.manifests}
+        for kind, name, entry in list(self.cluster.children(bot.namespace, bot.name)):
+            if (kind, name) in wanted or kind == VOLUME_CLAIM or (kind == DEPLOYMENT and name in plan.kept):
+                continue
+            owners = entry.body()["metadata"].get("ownerReferences") or []
+            if not any(owner.get("uid") == bot.uid for owner in owners):
+                continue
+            try:
+                await self._client.delete(kind, bot.namespace, name, entry.uid)
+                metrics.WRITES.labels("delete", kind.kind).inc()
+            except (NotFound, Conflict, Gone):
+                pass
+            except ApiError as error:
+                done.failure = error
+                continue
+            done.writes += 1
+            self.cluster.gone(kind, bot.namespace, name)
+
+    # Telling.
+
+    async def _say(self, body: dict[str, Any], status: dict[str, Any], generation: int) -> None:
+        before = body.get("status") or {}
+        dated = with_times(status, before, generation, datetime.now(UTC))
+        if dated == before:
+            return
+        metadata = body["metadata"]
+        try:
+            answer = await self._client.apply_status(BOT, metadata["namespace"], metadata["name"], dated)
+        except NotFound:
+            return  # deleted meanwhile
+        metrics.WRITES.labels("status", BOT.kind).inc()
+        body["status"] = answer.get("status") or dated
+        metadata["resourceVersion"] = answer["metadata"]["resourceVersion"]
+        for change in changes(before, dated):
+            if _worth_an_event(change, before):
+                alarming = change.type in _ALARMING or change.reason in ("Stalled", "ApplyFailed")
+                text = f"{change.type} is {change.status}: {change.message}"
+                await record(self._client, body, change.reason, text, warning=alarming and change.status == "False")
+
+    async def _say_unreadable(self, body: dict[str, Any], error: SpecError) -> None:
+        generation = body["metadata"].get("generation", 0)
+        condition = {"type": "Ready", "status": "False", "reason": "InvalidSpec", "message": str(error)}
+        await self._say(body, {"observedGeneration": generation, "conditions": [condition]}, generation)
+
+    def _refer(self, key: Key, secrets_named: set[str]) -> None:
+        """Remember which Secrets a bot refers to, so that a change of one finds its bots."""
+        before = self._refers.get(key, set())
+        for name in before - secrets_named:
+            users = self._referred.get((key[0], name), set())
+            users.discard(key)
+            if not users:
+                self._referred.pop((key[0], name), None)
+                self._values.forget(key[0], {name})
+        for name in secrets_named - before:
+            self._referred.setdefault((key[0], name), set()).add(key)
+        if secrets_named:
+            self._refers[key] = secrets_named
+        else:
+            self._refers.pop(key, None)
+
+
+def _decisive(body: Mapping[str, Any]) -> tuple[Any, ...]:
+    metadata = body["metadata"]
+    return metadata.get("uid"), metadata.get("generation"), metadata.get("deletionTimestamp")
+
+
+def _worth_an_event(change: Condition, before: Mapping[str, Any]) -> bool:
+    """A first status tells nothing new but trouble; later every change of it does."""
+    return bool(before.get("conditions")) or (change.status == "False" and change.type in _ALARMING)
+
+
+def _address(url: str) -> tuple[str, int] | None:
+    """Host and port of a database URL; None if it names none (SQLite)."""
+    try:
+        parts = urlsplit(url)
+        return (parts.hostname, parts.port or 5432) if parts.hostname else None
+    except ValueError:
+        return None
