@@ -50,6 +50,7 @@ ENV PATH=/opt/botswain/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     BIND_HOST=0.0.0.0 \
+    SIMULATOR_HOST=0.0.0.0 \
     HOME=/tmp
 WORKDIR /opt/botswain/share
 USER 10001:10001

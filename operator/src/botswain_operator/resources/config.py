@@ -9,6 +9,7 @@ from botswain_operator import names
 from botswain_operator.manifests import Manifest, metadata, without_nothing
 from botswain_operator.observed import Observed
 from botswain_operator.resources.pods import AUTH_SECRET_KEY, auth_secret_name
+from botswain_operator.resources.tools import servers_file
 from botswain_operator.spec import Bot, Sqlite
 
 CONFIG_PROMPT = "system-prompt"
@@ -53,12 +54,8 @@ def config_data(bot: Bot) -> dict[str, str]:
     data = {}
     if agent.system_prompt:
         data[CONFIG_PROMPT] = agent.system_prompt
-    if agent.tools.mcp_servers:
-        servers = {
-            name: without_nothing({"command": server.command, "args": list(server.args), "env": server.env})
-            for name, server in sorted(agent.tools.mcp_servers.items())
-        }
-        data[CONFIG_SERVERS] = json.dumps({"mcpServers": servers}, indent=2, sort_keys=True)
+    if (servers := servers_file(agent.tools)) is not None:
+        data[CONFIG_SERVERS] = json.dumps(servers, indent=2, sort_keys=True)
     return data
 
 

@@ -127,10 +127,13 @@ def execution_deployment(bot: Bot, defaults: Defaults, observed: Observed) -> Ma
     env = [
         from_secret("DISCORD_BOT_TOKEN", spec.token_secret_ref.name, spec.token_secret_ref.key),
         value("DISCORD_API_URL", spec.discord.api_url or defaults.discord_api_url),
+        value("FILESYSTEM_ROOT", "/tmp/files"),  # noqa: S108 - the pod's own
     ]
+    if spec.agent.tools.allowed_mentions:
+        env.append(value("DISCORD_ALLOWED_MENTIONS", ",".join(sorted(spec.agent.tools.allowed_mentions))))
     volumes, mounts = [], []
     if CONFIG_SERVERS in config_data(bot):
-        env.append(value("MCP_CONFIG_PATH", f"{SERVERS_PATH}/{CONFIG_SERVERS}"))
+        env.append(value("MCP_SERVERS_CONFIG", f"{SERVERS_PATH}/{CONFIG_SERVERS}"))
         volumes.append({"name": "config", "configMap": {"name": config_name(bot)}})
         mounts.append({"name": "config", "mountPath": SERVERS_PATH, "readOnly": True})
     template = pod_template(
