@@ -11,6 +11,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import aiohttp
 
@@ -57,11 +58,13 @@ async def _bot_answers(session: aiohttp.ClientSession, simulator: str, asked: li
     return "" if found else "no answer yet"
 
 
-async def _run(urls: list[str], simulator: str | None) -> bool: async with
-aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session: passed = [await _eventually(url, lambda url=url:
-_answers_200(session, url)) for url in urls]  # type: ignore[misc] # mypy can't type a default of a lambda if simulator:
-asked: list[str] = [] passed.append(await _eventually("the sample bot answers", lambda: _bot_answers(session, simulator,
-asked))) return all(passed)
+async def _run(urls: list[str], simulator: str | None) -> bool:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
+        passed = [await _eventually(url, partial(_answers_200, session, url)) for url in urls]
+        if simulator:
+            asks = partial(_bot_answers, session, simulator, [])
+            passed.append(await _eventually("the sample bot answers", asks))
+    return all(passed)
 
 
 def main() -> None:
