@@ -30,6 +30,8 @@ _ACK = b'{"t":null,"s":null,"op":11,"d":null}'
 _HEARTBEAT_GRACE = 1.5
 """Heartbeat intervals without a heartbeat, after which a connection counts as dead."""
 _MAX_MESSAGE = 1 << 20
+_CLOSE_TIMEOUT_S = 5.0
+"""How long a peer that does not read may hold up the end of its connection."""
 _ENDS_SESSION = SESSION_ENDING | {4004, 4007, 4009, 4010, 4011, 4012, 4013, 4014}
 _MAX_SHARDS = 16_384
 
@@ -41,7 +43,7 @@ class Connection:
 
     def __init__(self, request: web.Request, hub: Hub, faults: Faults, stats: Stats) -> None:
         self._request, self._hub, self._faults, self._stats = request, hub, faults, stats
-        self._ws = web.WebSocketResponse(compress=False, max_msg_size=_MAX_MESSAGE, timeout=2.0)
+        self._ws = web.WebSocketResponse(compress=False, max_msg_size=_MAX_MESSAGE, timeout=_CLOSE_TIMEOUT_S)
         self._outbox: deque[bytes | Closing] = deque()
         self._wake = asyncio.Event()
         self._encode: codec.Encoder = codec.plain
@@ -59,17 +61,31 @@ class Connection:
         """Serve the connection until either side ends it."""
         await self._ws.prepare(self._request)
         self._stats.gateway["connections"] += 1
-        writer = asyncio.create_task(self._write())
+        reader, writer = asyncio.create_task(self._serve()), asyncio.create_task(self._write())
         try:
-            await self._serve()
+            await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
+            self._outbox.append((WSCloseCode.OK, ""))
+            self._wake.set()
+            # The reader must be gone before the closing handshake: aiohttp cuts it short while somebody else is receiving, and a
+            # client whose answer finds the socket gone takes its close code for 1006.
+            self._release()
+            await _ended(reader)
+            done, _ = await asyncio.wait({writer}, timeout=_CLOSE_TIMEOUT_S)
+            if not done:
+                self.abort()
+            elif closing := writer.result():
+                await self._ws.close(code=closing[0], message=closing[1].encode())
+            if not reader.cancelled():
+                reader.result()
         finally:
-            # The session must be free for a RESUME before the last frames are out: a client may be quicker than the writer.
-            if self._session is not None:
-                self._hub.detach(self._session, self, keep=self._keeps_session)
-            if not self._ws.closed:
-                self.close(WSCloseCode.GOING_AWAY, "")
-            await asyncio.gather(writer, return_exceptions=True)
+            self._release()
+            await asyncio.gather(_ended(reader), _ended(writer))
         return self._ws
+
+    def _release(self) -> None:
+        """Let go of the session, so that it can be resumed: a client may be back before this connection is quite over."""
+        if self._session is not None:
+            self._hub.detach(self._session, self, keep=self._keeps_session)
 
     def send(self, frame: bytes) -> None:
         """Send a dispatch."""
@@ -86,6 +102,7 @@ class Connection:
     def close(self, code: int, reason: str | None = None) -> None:
         """Close with a code, after what is queued."""
         self._keeps_session = self._keeps_session and code not in _ENDS_SESSION
+        self._stats.server_closes[code] += 1
         known = REASONS.get(CloseCode(code), "") if code in set(CloseCode) else ""
         self._outbox.append((code, known if reason is None else reason))
         self._wake.set()
@@ -126,7 +143,8 @@ class Connection:
             "session": session.id if session else None,
         }
 
-    async def _write(self) -> None:
+    async def _write(self) -> Closing | None:
+        """Send what is queued, up to a close; None when the peer has gone before."""
         try:
             while True:
                 await self._wake.wait()
@@ -134,14 +152,12 @@ class Connection:
                 while self._outbox:
                     item = self._outbox.popleft()
                     if isinstance(item, tuple):
-                        self._stats.server_closes[item[0]] += 1
-                        await self._ws.close(code=item[0], message=item[1].encode())
-                        return
+                        return item
                     data, binary = self._encode(item)
                     await self._ws.send_frame(data, WSMsgType.BINARY if binary else WSMsgType.TEXT)
         except (ClientConnectionResetError, ConnectionResetError, RuntimeError):
-            # The peer has gone (aiohttp raises RuntimeError for a socket it knows to be closed); the reader sees it too.
-            return
+            # aiohttp raises RuntimeError for a socket it knows to be closed.
+            return None
 
     async def _serve(self) -> None:
         query = self._request.query
@@ -250,9 +266,10 @@ class Connection:
         self._session = session
         self._hub.attach(session, self)
         log.info("gateway: identified", extra={**self._identity(), "shards": shard[1], "intents": granted})
+        self._hub.greet(session, self._gateway_url(), self._version)
+        self._hub.update_online(application)
         if isinstance(data.get("presence"), dict):
             self._hub.world.set_presence(application.user, data["presence"])
-        self._hub.greet(session, self._gateway_url(), self._version)
 
     def _resume(self, data: Any) -> None:
         if self._session is not None:
@@ -283,6 +300,7 @@ class Connection:
             self._enqueue(frame)
         self._enqueue(session.resumed_frame())
         self._hub.attach(session, self)
+        self._hub.update_online(application)
         log.info("gateway: resumed", extra={**self._identity(), "from": sequence, "to": session.sequence})
 
     def _refuse_resume(self) -> None:
@@ -349,6 +367,12 @@ class Connection:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
+
+
+async def _ended(task: "asyncio.Task[Any]") -> None:
+    """Cancel a task and wait for its end. What it failed with is for whoever awaits the task itself."""
+    task.cancel()
+    await asyncio.wait({task})
 
 
 def end_sessions(hub: Hub, application: Application, code: int = CloseCode.AUTHENTICATION_FAILED) -> int:

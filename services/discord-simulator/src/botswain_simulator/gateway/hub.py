@@ -69,7 +69,6 @@ class Hub:
         if timer := self._expiries.pop(session.id, None):
             timer.cancel()
         session.sink, session.detached_at = sink, None
-        self.world.set_online(session.application.user, True)
 
     def detach(self, session: Session, sink: Sink, *, keep: bool) -> None:
         """A connection is gone. Its session stays for `session_retention` seconds when it may be resumed."""
@@ -81,7 +80,7 @@ class Hub:
         else:
             loop = asyncio.get_running_loop()
             self._expiries[session.id] = loop.call_later(self.settings.session_retention, self.end, session)
-        self._update_online(session.application)
+        self.update_online(session.application)
 
     def end(self, session: Session) -> None:
         """Forget a session: a RESUME of it gets op 9."""
@@ -221,7 +220,8 @@ class Hub:
             head = self._heads[name] = dispatch_head(name)
         return head
 
-    def _update_online(self, application: Application) -> None:
+    def update_online(self, application: Application) -> None:
+        """Let a bot be seen online while one of its sessions is connected. READY must go out before: this is an event, too."""
         connected = any(s.sink is not None for s in self.sessions_of(application.id))
         self.world.set_online(application.user, connected)
 
