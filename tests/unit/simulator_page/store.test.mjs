@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { History } from "../../../services/discord-simulator/src/botswain_simulator/page/assets/history.js";
 import {
   channelOrder,
   channelTree,
@@ -252,3 +253,26 @@ test("the store tells a listener once per frame, and only of its topics", () => 
 test("unknown events change nothing", () => {
   assert.deepEqual(store.reduce(world(), "poll_vote_add", {}), []);
 });
+
+test("loading: what happens while an answer is on its way is not lost under it", async () => {
+  const live = new store.Store(opened());
+  const history = new History(live, (work) => work());
+  const answered = deferred();
+  const loading = history.load(
+    () => answered.promise,
+    (state, page) => store.addPage(state, "102", {}, page, 50),
+  );
+  const event = message("501", { mentions: [ADA] });
+  history.record("message_create", event);
+  live.change((state) => store.reduce(state, "message_create", event));
+  answered.resolve([message("500"), message("499")]);
+  await loading;
+  assert.deepEqual(ids(live.state), ["499", "500", "501"]);
+  assert.equal(live.state.mentions.get("102"), 1);
+});
+
+function deferred() {
+  const made = {};
+  made.promise = new Promise((resolve) => (made.resolve = resolve));
+  return made;
+}

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  autocompletion,
   entryOf,
   flatten,
+  offer,
   parseCommand,
   suggestCommand,
   usage,
@@ -43,6 +45,37 @@ test("writing: what only looks like a name stays", () => {
 
 test("writing: shortcodes become emoji, unknown ones stay", () => {
   assert.equal(encode(":tada: :nonsense: 12:30:45", NAMES), "🎉 :nonsense: 12:30:45");
+});
+
+test("writing: the guild's own emoji win over common ones, and marks that stand are not touched", () => {
+  const names = {
+    ...NAMES,
+    emojis: [
+      { id: "30", name: "tada" },
+      { id: "31", name: "spin", animated: true },
+    ],
+  };
+  assert.equal(encode(":tada: :spin: <:tada:30> <a:tada:31>", names), "<:tada:30> <a:spin:31> <:tada:30> <a:tada:31>");
+  assert.equal(encode("<:tada:30>", NAMES), "<:tada:30>");
+  assert.equal(suggestionsFor({ kind: "emoji", query: "tad", start: 0 }, names)[0].insert, ":tada:");
+});
+
+test("commands: what a bot offers for an option is asked for by name and sent by value", () => {
+  const entries = flatten([
+    {
+      id: "8",
+      name: "sail",
+      options: [
+        { name: "to", type: 3, autocomplete: true },
+        { name: "fast", type: 5 },
+      ],
+    },
+  ]);
+  assert.equal(autocompletion("/sail fast:true", entries), null);
+  const wanted = autocompletion("/sail fast:true to:ro", entries);
+  assert.deepEqual(wanted.options[1], { name: "to", type: 3, value: "ro", focused: true });
+  assert.equal(offer(wanted, [{ name: "Port Royal", value: "pr" }])[0].insert, '"Port Royal" ');
+  assert.equal(parseCommand('/sail to:"Port Royal"', entries, resolve).options[0].value, "pr");
 });
 
 test("writing: decoding for an edit and encoding again gives the same content", () => {

@@ -6,11 +6,11 @@
 import { api, ApiError, emojiKey } from "./api.js";
 import { parseCommand, OptionType } from "./commands.js";
 import { encode } from "./composing.js";
+import { History } from "./history.js";
 import { remember, recall } from "./memory.js";
 import { channelOrder, channelTitle, dmsOf, guildOf, isDm, isReadable, reactedBy, sameEmoji } from "./model.js";
 import * as change from "./store.js";
 
-const PAGE = 50;
 const TYPING_EVERY_MS = 8_000;
 
 export class Actions {
@@ -22,6 +22,7 @@ export class Actions {
   constructor(store, toast) {
     this.store = store;
     this.toast = toast;
+    this.history = new History(store, (work) => this.attempt(work));
   }
 
   get state() {
@@ -41,13 +42,11 @@ export class Actions {
 
   /** (Re)loads everything the page shows. After a reconnect nothing that was missed stays missing. */
   async reload() {
-    const answer = await this.attempt(() => api.state());
-    if (!answer) return;
+    if (!(await this.history.load(() => api.state(), change.loadState))) return;
     this.commands.clear();
-    this.store.change((state) => change.loadState(state, answer));
     const state = this.state;
     for (const id of [...state.conversations.keys()]) if (id !== state.selected) state.conversations.delete(id);
-    if (state.selected && state.channels.has(state.selected)) await this.loadLatest(state.selected);
+    if (state.selected && state.channels.has(state.selected)) await this.history.loadLatest(state.selected);
     else this.openFirst(recall("channel"));
   }
 
@@ -69,7 +68,7 @@ export class Actions {
     this.store.change((state) => change.selectChannel(state, channelId));
     remember("channel", channelId);
     const known = this.state.conversations.get(channelId);
-    if (!known?.atEnd) await this.loadLatest(channelId);
+    if (!known?.atEnd) await this.history.loadLatest(channelId);
   }
 
   openGuild(guildId) {
@@ -101,38 +100,6 @@ export class Actions {
     return undefined;
   }
 
-  async loadLatest(channelId) {
-    const page = await this.attempt(() => api.messages(channelId, { limit: PAGE }));
-    if (page) this.store.change((state) => change.addPage(state, channelId, {}, page, PAGE));
-  }
-
-  loadOlder(channelId) {
-    const first = this.state.conversations.get(channelId)?.messages[0];
-    return this.#loadMore(channelId, first && { before: first.id }, "atStart");
-  }
-
-  loadNewer(channelId) {
-    const last = this.state.conversations.get(channelId)?.messages.at(-1);
-    return this.#loadMore(channelId, last && { after: last.id }, "atEnd");
-  }
-
-  async #loadMore(channelId, range, edge) {
-    const conversation = this.state.conversations.get(channelId);
-    if (!range || !conversation || conversation.loading || conversation[edge]) return;
-    conversation.loading = true;
-    const page = await this.attempt(() => api.messages(channelId, { ...range, limit: PAGE }));
-    conversation.loading = false;
-    if (page) this.store.change((state) => change.addPage(state, channelId, range, page, PAGE));
-  }
-
-  /** Makes sure a message is among those loaded, to jump to it. */
-  async loadAround(channelId, messageId) {
-    if (this.state.conversations.get(channelId)?.messages.some((message) => message.id === messageId)) return true;
-    const page = await this.attempt(() => api.messages(channelId, { around: messageId, limit: PAGE }));
-    if (page) this.store.change((state) => change.addPage(state, channelId, { around: messageId }, page, PAGE));
-    return Boolean(page?.some((message) => message.id === messageId));
-  }
-
   markRead() {
     const { selected } = this.state;
     if (selected) this.store.change((state) => change.markRead(state, selected));
@@ -154,6 +121,7 @@ export class Actions {
         ? [...state.channels.values()].filter((channel) => channel.guild_id === guild.id && isReadable(channel))
         : [],
       roles: guild?.roles ?? [],
+      emojis: guild?.emojis ?? [],
     };
   }
 

@@ -246,6 +246,7 @@ function onEvent(name, data) {
   if (name === "resync") return void actions.reload();
   if (name === "interaction_update") return void onInteraction(data);
   if (name === "commands_update") return void actions.commands.clear();
+  actions.history.record(name, data);
   store.change((state) => reduce(state, name, data));
   if (store.state.selected && !page.channel()) actions.openFirst(null);
   if (name === "message_create") announce(data);

@@ -11,12 +11,14 @@ import { matchRank } from "./model.js";
 
 const CODE = /(```[^]*?```|`[^`\n]+`)/;
 
-/** @param {{users: [{id, username}], channels: [{id, name}], roles: [{id, name}]}} names */
+/** @param {{users: [{id, username}], channels: [{id, name}], roles: [{id, name}], emojis?: [{id, name}]}} names */
 export function encode(text, names) {
   return outsideCode(text, (part) => {
-    let out = part.replace(/(^|[^\w:]):([a-z0-9_+-]+):/g, (whole, before, name) =>
-      emojiByName(name) ? before + emojiByName(name) : whole,
-    );
+    let out = part.replace(/(^|[^\w:<]):([\w+-]+):/g, (whole, before, name) => {
+      const own = (names.emojis ?? []).find((emoji) => emoji.name === name);
+      const sign = own ? `<${own.animated ? "a" : ""}:${name}:${own.id}>` : emojiByName(name);
+      return sign ? before + sign : whole;
+    });
     out = replaceNames(
       out,
       "@",
@@ -83,12 +85,17 @@ export function triggerAt(text, caret) {
 /** Suggestions for a trigger: `[{insert, label, detail, user?, char?}]`. */
 export function suggestionsFor(trigger, names, most = 8) {
   if (trigger.kind === "emoji") {
-    return searchEmoji(trigger.query, most).map(({ char, words }) => ({
+    const own = ranked(names.emojis ?? [], (emoji) => [emoji.name], trigger.query, most);
+    const common = searchEmoji(trigger.query, most).map(({ char, words }) => ({
       insert: char,
       label: `:${words[0]}:`,
       detail: "",
       char,
     }));
+    return [...own.map(({ name }) => ({ insert: `:${name}:`, label: `:${name}:`, detail: "" })), ...common].slice(
+      0,
+      most,
+    );
   }
   if (trigger.kind === "channel") {
     return ranked(names.channels, (channel) => [channel.name], trigger.query, most).map((channel) => ({

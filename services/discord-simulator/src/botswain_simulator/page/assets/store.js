@@ -122,13 +122,14 @@ const REDUCERS = {
     if (state.typing.get(message.channel_id)?.delete(message.author.id)) topics.push("typing");
     const channel = state.channels.get(message.channel_id);
     const ephemeral = Boolean(message.ephemeral_for); // stands in the channel for one person and never counts as its last
-    if (channel && !ephemeral && (!channel.last_message_id || compareIds(message.id, channel.last_message_id) > 0)) {
+    const newest = !channel?.last_message_id || compareIds(message.id, channel.last_message_id) > 0;
+    if (channel && newest && !ephemeral) {
       state.channels.set(channel.id, { ...channel, last_message_id: message.id });
       topics.push("unread");
+      if (message.author.id === state.speaker) state.read.set(channel.id, message.id);
+      else if (mentionsUser(state, message, state.speaker, channel.guild_id))
+        state.mentions.set(channel.id, (state.mentions.get(channel.id) ?? 0) + 1);
     }
-    if (message.author.id === state.speaker) state.read.set(message.channel_id, message.id);
-    else if (channel && mentionsUser(state, message, state.speaker, channel.guild_id))
-      state.mentions.set(channel.id, (state.mentions.get(channel.id) ?? 0) + 1);
     return topics;
   },
   message_update: (state, message) =>

@@ -15,9 +15,18 @@ function show(dialog) {
   return new Promise((resolve) =>
     dialog.addEventListener("close", () => {
       dialog.remove();
+      restoreCaret();
       resolve(dialog.returnValue);
     }),
   );
+}
+
+/** Chromium gives the focus back while the page is still inert: then a text box has it, but no caret, and takes no letters. */
+function restoreCaret() {
+  const focused = document.activeElement;
+  if (!focused?.matches("textarea, input")) return;
+  focused.blur();
+  focused.focus({ preventScroll: true });
 }
 
 const closeButton = (label = "Cancel") =>

@@ -75,13 +75,13 @@ export class Timeline {
     this.#restoreFocus();
     this.present.hidden = this.#following && (conversation?.atEnd ?? true);
     if (conversation && !conversation.atStart && this.scroller.scrollHeight <= this.scroller.clientHeight)
-      this.page.actions.loadOlder(this.#channel);
+      this.page.actions.history.loadOlder(this.#channel);
   }
 
   toPresent() {
     this.#following = true;
     if (this.page.state.conversations.get(this.#channel)?.atEnd) this.#toBottom();
-    else this.page.actions.loadLatest(this.#channel);
+    else this.page.actions.history.loadLatest(this.#channel);
     this.page.actions.markRead();
     this.present.hidden = true;
   }
@@ -89,7 +89,7 @@ export class Timeline {
   /** Shows a message, loading its surroundings first if need be. */
   async jumpTo(id) {
     this.#following = false;
-    if (!(await this.page.actions.loadAround(this.#channel, id))) {
+    if (!(await this.page.actions.history.loadAround(this.#channel, id))) {
       this.page.actions.toast("That message is gone.");
       return;
     }
@@ -170,8 +170,8 @@ export class Timeline {
       this.page.actions.markRead();
       this.page.store.change((state) => trimConversation(state, this.#channel));
     }
-    if (scroller.scrollTop < NEAR_EDGE) this.page.actions.loadOlder(this.#channel);
-    if (below < NEAR_EDGE && !conversation.atEnd) this.page.actions.loadNewer(this.#channel);
+    if (scroller.scrollTop < NEAR_EDGE) this.page.actions.history.loadOlder(this.#channel);
+    if (below < NEAR_EDGE && !conversation.atEnd) this.page.actions.history.loadNewer(this.#channel);
   }
 
   #toBottom() {
