@@ -6,6 +6,7 @@ For checks and end-to-end tests. Nothing here knows how a part works: it reads w
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 READY_DEADLINE = 120.0
 END_DEADLINE = 60.0
@@ -102,7 +104,7 @@ class RunningPlatform:
 
     async def stop(self) -> int:
         """Ctrl-C, as the process gets it from a terminal; its exit code."""
-        if self.process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(signal.SIGINT)
         async with asyncio.timeout(END_DEADLINE):
             return await self.process.wait()
@@ -214,3 +216,20 @@ async def _read_logs(process: asyncio.subprocess.Process, platform: RunningPlatf
             except ValueError:
                 continue
         platform.news.set()
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """All processes that a process started, and those these started."""
+    return psutil.Process(pid).children(recursive=True)
+
+
+def alive(processes: list[psutil.Process]) -> list[str]:
+    """Those that still run, in words. One that ended and that nobody waits for is a zombie, and doesn't run."""
+    found = []
+    for process in processes:
+        try:
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(f"{process.pid} {' '.join(process.cmdline())[:80]}")
+        except psutil.NoSuchProcess:
+            continue
+    return found

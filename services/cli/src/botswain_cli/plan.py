@@ -54,7 +54,7 @@ PORT_USES = (
 _NEEDS = {
     "simulator": (),
     "execution": (),
-    "orchestrator": ("execution",),
+    "orchestrator": ("execution",),  # it would wait by itself, but warn about it
     "discord": ("simulator", "orchestrator"),
 }
 
