@@ -80,6 +80,7 @@ class _LineWriter(asyncio.BaseProtocol):
     def __init__(self) -> None:
         self.writable = asyncio.Event()
         self.writable.set()
+        self.lost = False
 
     def pause_writing(self) -> None:
         self.writable.clear()
@@ -88,6 +89,7 @@ class _LineWriter(asyncio.BaseProtocol):
         self.writable.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = True
         self.writable.set()
 
 
@@ -155,6 +157,7 @@ class ServerProcess:
             await process._connect(*files, on_stdout, on_stderr, on_flood)
         except BaseException:  # cancelled half-way: nobody else knows of the process yet
             _signal_group(process.pid, signal.SIGKILL)
+            await asyncio.shield(process._exits_within(LAST_WORDS_WAIT))
             process._close()
             for file in files:
                 file.close()
@@ -205,11 +208,17 @@ class ServerProcess:
     async def stop(self, step: float) -> str:
         """End it: close its input, wait `step` seconds; SIGTERM to its group, wait; SIGKILL. Then let go of the pipes.
 
+        May be called again after it was cancelled.
+
         Returns:
             What it took: "end of input", "SIGTERM" or "SIGKILL"; "gone" when it had ended by itself.
         """
-        how = "gone" if self._exit.exited.is_set() else await self._end(step)
-        _signal_group(self.pid, signal.SIGKILL)  # children that outlived it
+        try:
+            how = "gone" if self._exit.exited.is_set() else await self._end(step)
+        finally:
+            _signal_group(
+                self.pid, signal.SIGKILL
+            )  # children that outlived it; or it, when nobody has the time to wait
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS_WAIT):
                 await asyncio.gather(*(reader.closed for _, reader in self._readers))
@@ -237,7 +246,7 @@ class ServerProcess:
         return True
 
     def _close(self) -> None:
-        if self._stdin is not None:
+        if self._stdin is not None and not self._writer.lost:
             self._stdin.abort()
         for pipe, _ in self._readers:
             pipe.close()

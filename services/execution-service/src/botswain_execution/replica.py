@@ -233,16 +233,17 @@ class Replica:
         await self._down(f"the server ended: {reason}")
 
     async def _down(self, reason: str) -> None:
-        """Fail what is in flight, and end the process."""
-        live, self._live = self._live, None
+        """Fail what is in flight, and end the process. Cancelled half-way it can be called again, and goes on."""
+        live = self._live
         jobs = [task for task in (*self._jobs, self._probe) if task is not None and task is not asyncio.current_task()]
         for task in jobs:
             task.cancel()
         if live is not None:
             live.dispatcher.close(reason)
-            how = await asyncio.shield(live.process.stop(self._config.stop_timeout_seconds))
+            how = await live.process.stop(self._config.stop_timeout_seconds)
             if how not in ("gone", "end of input"):
                 log.warning("mcp_server_stopped", server=self.name, replica=self.index, pid=live.process.pid, by=how)
+            self._live = None
             if live.entered:
                 await live.session.__aexit__(None, None, None)
         await asyncio.gather(*jobs, return_exceptions=True)
@@ -268,7 +269,7 @@ class Replica:
         except DeadlineError:
             self._suspect(live)
             raise CallFailedError(
-                f"{tool} did not answer within {timeout:g} s and was told to stop. Whether it took effect is unknown."
+                f"{tool} did not answer within {timeout:.3g} s and was told to stop. Whether it took effect is unknown."
             ) from None
         except ConnectionLostError as error:
             raise CallFailedError(

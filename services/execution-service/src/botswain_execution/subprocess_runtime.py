@@ -13,6 +13,8 @@ from typing import Any
 
 import mcp_types
 
+from botswain_services.logs import get_logger
+
 from botswain_execution.backoff import Backoff
 from botswain_execution.config import McpConfig, ServerConfig
 from botswain_execution.environment import server_environment
@@ -21,6 +23,8 @@ from botswain_execution.process import Launch
 from botswain_execution.redaction import redactor
 from botswain_execution.replica import Replica
 from botswain_execution.runtime import ServerState, ServerTools
+
+log = get_logger(__name__)
 
 LONGEST_WAIT = 5.0
 """Seconds a call waits for a server that is starting or restarting."""
@@ -59,7 +63,9 @@ class ServerPool:
         """Start the owner tasks."""
         loop = asyncio.get_running_loop()
         for replica in self.replicas:
-            self._tasks.append(loop.create_task(replica.run(self._gate), name=f"{self.name}/{replica.index}"))
+            task = loop.create_task(replica.run(self._gate), name=f"{self.name}/{replica.index}")
+            task.add_done_callback(_report)
+            self._tasks.append(task)
 
     async def stop(self) -> None:
         """End all processes."""
@@ -125,6 +131,12 @@ class ServerPool:
     def _wake(self) -> None:
         self._changed.set()
         self._on_change()
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    """An owner task ends by cancellation alone; anything else is a defect that must not pass in silence."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical("mcp_replica_broke", replica=task.get_name(), exc_info=error)
 
 
 class SubprocessRuntime:
