@@ -3,7 +3,7 @@
  * toasts. Rendering calls these and nothing else.
  */
 
-import { api, ApiError, emojiKey } from "./api.js";
+import { api, ApiError } from "./api.js";
 import { parseCommand, OptionType } from "./commands.js";
 import { encode } from "./composing.js";
 import { History } from "./history.js";
@@ -226,7 +226,6 @@ export class Actions {
     const reaction = (message.reactions ?? []).find((candidate) => sameEmoji(candidate.emoji, emoji));
     const on = !(reaction && reactedBy(reaction, speaker));
     await this.attempt(() => api.react(message.channel_id, message.id, emoji, speaker, on));
-    return emojiKey(emoji);
   }
 
   /** Says "is typing" at most every 8 s, as clients do. It is no loss when that fails. */

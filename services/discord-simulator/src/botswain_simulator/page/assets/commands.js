@@ -193,7 +193,6 @@ export function suggestCommand(text, entries, most = 10) {
         detail: candidate.description,
         start: 0,
         bot: candidate.command.application_id,
-        hint: usage(candidate),
       }));
   }
   return suggestOption(text, entry).slice(0, most);

@@ -24,8 +24,6 @@ export const EMOJI = TABLE.trim()
     return { char, words };
   });
 
-export const QUICK = ["👍", "❤️", "😂", "🎉", "👀", "✅"];
-
 const BY_NAME = new Map(EMOJI.map(({ char, words }) => [words[0], char]));
 
 export function emojiByName(name) {
