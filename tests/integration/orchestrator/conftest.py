@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import grpc
 import httpx
 import pytest
 from botswain_orchestrator.service import OrchestratorService
@@ -56,10 +55,14 @@ class FakeExecution(execution_pb2_grpc.ExecutionServiceServicer):
     _ids: Any = field(default_factory=lambda: itertools.count(700000000000000001))
     _called: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    async def ListTools(self, request: Any, context: Any) -> execution_pb2.ListToolsResponse:
+    async def ListTools(  # noqa: N802
+        self, request: Any, context: Any
+    ) -> execution_pb2.ListToolsResponse:
         return execution_pb2.ListToolsResponse(tools=self.tools)
 
-    async def CallTool(self, request: execution_pb2.CallToolRequest, context: Any) -> execution_pb2.CallToolResponse:
+    async def CallTool(  # noqa: N802
+        self, request: execution_pb2.CallToolRequest, context: Any
+    ) -> execution_pb2.CallToolResponse:
         metadata = dict(context.invocation_metadata())
         self.traceparents.append(metadata.get("traceparent", ""))
         async with self._called:
@@ -82,6 +85,13 @@ class FakeExecution(execution_pb2_grpc.ExecutionServiceServicer):
         """Wait until that many calls came in."""
         async with self._called, asyncio.timeout(DEADLINE):
             await self._called.wait_for(lambda: len(self.calls) >= count)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that nothing announces."""
+    async with asyncio.timeout(DEADLINE):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
 
 
 def failure(text: str) -> execution_pb2.CallToolResponse:
@@ -158,9 +168,7 @@ async def running(folder: Path, execution_port: int, **settings: Any) -> AsyncIt
     stop = asyncio.Event()
     task = asyncio.create_task(serve(service, stop=stop))
     try:
-        async with asyncio.timeout(DEADLINE):
-            while service.health.phase != "running" and not task.done():
-                await asyncio.sleep(0.005)
+        await until(lambda: service.health.phase == "running" or task.done())
         if task.done():
             task.result()
         assert service.rpc is not None
@@ -206,8 +214,3 @@ def message(
     event.routing.reply_channel_id = channel
     event.routing.conversation.conversation_id = f"discord:{BOT}:{channel}"
     return event
-
-
-def is_unavailable(error: grpc.aio.AioRpcError) -> bool:
-    """Whether a call is to be made again."""
-    return error.code() is grpc.StatusCode.UNAVAILABLE

@@ -138,7 +138,7 @@ def test_every_item_runs_once_and_in_its_lanes_order(lanes: list[int], workers: 
         work = Work(workers)
         work.open(*items)
         work.put(*items)
-        while work.lanes.waiting or work.lanes.running:
+        while work.lanes.waiting or work.lanes.running:  # noqa: ASYNC110
             await asyncio.sleep(0)
         return work.done
 

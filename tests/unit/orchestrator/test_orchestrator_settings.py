@@ -28,7 +28,7 @@ def test_the_defaults() -> None:
 def test_postgresql_is_refused_in_words(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A PostgreSQL URL says that it isn't supported yet, without repeating its password."""
     monkeypatch.setenv("DATABASE_URL", url)
-    with pytest.raises(SettingsError, match="DATABASE_URL: PostgreSQL isn't supported yet") as caught:
+    with pytest.raises(SettingsError, match=r"DATABASE_URL: PostgreSQL isn't supported yet") as caught:
         load_settings(OrchestratorSettings)
     assert "pw" not in str(caught.value)
 
@@ -64,5 +64,14 @@ def test_models_are_split_at_the_first_colon() -> None:
 def test_an_execution_url_of_another_form_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names the variable and the form."""
     monkeypatch.setenv("EXECUTION_SERVICE_URL", "http://localhost:1")
-    with pytest.raises(SettingsError, match="EXECUTION_SERVICE_URL: .*grpc://host:port"):
+    with pytest.raises(SettingsError, match=r"EXECUTION_SERVICE_URL: .*grpc://host:port"):
         load_settings(OrchestratorSettings)
+
+
+def test_openai_without_a_key_or_a_server_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of the two is needed, and the error says so."""
+    monkeypatch.setenv("MODEL", "openai:gpt-5-mini")
+    with pytest.raises(SettingsError, match=r"MODEL_API_KEY is required .* MODEL_BASE_URL"):
+        load_settings(OrchestratorSettings)
+    monkeypatch.setenv("MODEL_BASE_URL", "http://127.0.0.1:1/v1")
+    assert load_settings(OrchestratorSettings).model == "openai:gpt-5-mini"

@@ -9,8 +9,7 @@ from botswain_orchestrator.agent.scripted.conversation import Call, Conversation
 from botswain_orchestrator.agent.scripted.script import COMMANDS, reply
 
 TOOLS: dict[str, dict[str, Any]] = {
-    name: {}
-    for name in ("discord_send_message", "discord_edit_message", "discord_add_reaction", "read_file", "fetch")
+    name: {} for name in ("discord_send_message", "discord_edit_message", "discord_add_reaction", "read_file", "fetch")
 }
 
 
@@ -104,7 +103,9 @@ def test_edit_without_an_id_says_so() -> None:
     assert "wasn't told its id" in reply(said("edit a to b", rounds=(done(message_id=""),))).text
 
 
-@pytest.mark.parametrize(("text", "count"), [("send three messages", 3), ("send 2 messages.", 2), ("send 99 messages", 10)])
+@pytest.mark.parametrize(
+    ("text", "count"), [("send three messages", 3), ("send 2 messages.", 2), ("send 99 messages", 10)]
+)
 def test_several_messages_are_several_calls(text: str, count: int) -> None:
     """All in one round, bounded."""
     assert reply(said(text)).calls == tuple(send(f"Message {n} of {count}") for n in range(1, count + 1))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from botswain_services import ServiceSettings, SettingsError
 from botswain_services.rpc import parse_target
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from botswain_orchestrator.agent.names import parse_model_name
 
@@ -78,3 +80,11 @@ class OrchestratorSettings(ServiceSettings):
     def _known_model(cls, value: str) -> str:
         parse_model_name(value)
         return value
+
+    @model_validator(mode="after")
+    def _openai_needs_a_key(self) -> Self:
+        if self.model.startswith("openai:") and self.model_api_key is None and self.model_base_url is None:
+            raise ValueError(
+                "MODEL_API_KEY is required for openai:<model>, unless MODEL_BASE_URL names a server of your own"
+            )
+        return self

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from botswain_services import SettingsError
 from langchain_core.language_models import BaseChatModel
 from pydantic import SecretStr
 
@@ -21,7 +20,6 @@ def make_model(name: str, *, base_url: str | None, api_key: SecretStr | None, ti
         timeout: longest wait for one answer, in seconds.
 
     Raises:
-        SettingsError: a setting this model needs is missing.
         ValueError: not a known name.
     """
     provider, model = parse_model_name(name)
@@ -35,10 +33,6 @@ def make_model(name: str, *, base_url: str | None, api_key: SecretStr | None, ti
 
 
 def _openai(model: str, base_url: str | None, api_key: SecretStr | None, timeout: float) -> BaseChatModel:
-    if api_key is None and base_url is None:
-        raise SettingsError(
-            "MODEL_API_KEY is required for openai:<model>, unless MODEL_BASE_URL names a server of your own that needs none"
-        )
     from langchain_openai import ChatOpenAI
 
     return ChatOpenAI(

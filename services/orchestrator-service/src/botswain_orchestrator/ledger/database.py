@@ -66,7 +66,7 @@ class Database:
         """
         loop = asyncio.get_running_loop()
         self._engine = await loop.run_in_executor(self._writer, self._open)
-        self._committing = loop.create_task(self._commit_groups(), name="ledger commits")
+        self._committing = loop.create_task(self._commit_groups(self._engine), name="ledger commits")
 
     async def close(self) -> None:
         """Commit what waits and close."""
@@ -112,9 +112,8 @@ class Database:
             raise LedgerError(f"the ledger {self._url} is not open")
         return self._engine
 
-    async def _commit_groups(self) -> None:
+    async def _commit_groups(self, engine: Engine) -> None:
         loop = asyncio.get_running_loop()
-        engine = self._opened()
         while not self._closing:
             await self._wake.wait()
             self._wake.clear()
@@ -130,8 +129,12 @@ class Database:
             self._take_lock()
             engine = create_engine(self._url, hide_parameters=True)
             _configure_sqlite(engine)
-            with engine.begin() as connection:
-                _prepare_schema(connection)
+            try:
+                with engine.begin() as connection:
+                    _prepare_schema(connection)
+            except BaseException:
+                engine.dispose()
+                raise
         except (OSError, SQLAlchemyError) as error:
             reason = getattr(error, "orig", None) or error
             raise LedgerError(f"DATABASE_URL: can't open {self._path}: {reason}") from error
