@@ -14,7 +14,7 @@ from botswain_discord import DiscordAdapter, DiscordSettings
 from botswain_proto.v1 import orchestrator_pb2_grpc
 from botswain_proto.v1.event_pb2 import InternalEvent
 from botswain_proto.v1.orchestrator_pb2 import ProcessRequest, ProcessResponse, PublishRequest, PublishResponse
-from botswain_services import Service, ServiceSettings
+from botswain_services import Service, ServiceSettings, StartupError
 from botswain_services.auth import TokenIssuer, TokenVerifier
 from botswain_services.events import ProcessBody
 from botswain_services.lifecycle import serve
@@ -25,7 +25,7 @@ from pydantic import SecretStr
 
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
 AUDIENCE = "orchestrator-service"
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 async def until(condition: Callable[[], Any], what: str = "the condition") -> None:
@@ -217,9 +217,19 @@ class Adapter:
         await until(lambda: self._task.done() or self.service.bot.problem() is None, "the shards' connection")
         assert not self._task.done(), self._task.exception()
 
+    async def failure(self) -> BaseException | None:
+        """Wait for the service to end by itself; why it did."""
+        async with asyncio.timeout(DEADLINE):
+            await asyncio.wait({self._task})
+        return self._task.exception()
+
     async def stop(self) -> None:
+        """Stop, unless it has ended."""
         self._stop.set()
-        await self._task
+        await asyncio.wait({self._task})
+        if self._task.exception() is None or isinstance(self._task.exception(), StartupError):
+            return
+        self._task.result()
 
 
 class Process:
@@ -259,8 +269,8 @@ class Process:
 
 @pytest.fixture
 async def discord() -> AsyncIterator[Discord]:
-    """A running Discord with the default world, where IDENTIFYs need not wait for each other."""
-    async with Simulator(port=0, identify_interval=0.0, max_concurrency=16) as simulator:
+    """A running Discord with the default world, where neither IDENTIFYs nor requests need to wait for each other."""
+    async with Simulator(port=0, identify_interval=0.0, max_concurrency=16, rate_limits="off") as simulator:
         yield Discord(simulator)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from botswain_discord import identify, shards
 from botswain_simulator import Simulator
 from structlog.testing import capture_logs
 
@@ -36,9 +37,11 @@ async def test_a_broken_connection_is_resumed(
 
 
 async def test_a_lost_session_is_started_anew(
-    run_adapter: RunAdapter, discord: Discord, orchestrator: PublishOrchestrator
+    run_adapter: RunAdapter, discord: Discord, orchestrator: PublishOrchestrator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Discord's op 9 can't be resumed: IDENTIFY, and go on."""
+    monkeypatch.setattr(shards, "INVALID_SESSION_WAIT", (0.0, 0.0))
+    monkeypatch.setattr(identify, "SPACING", 0.0)
     adapter = run_adapter(orchestrator.url)
     await adapter.connected()
     await discord.fault(kind="invalid_session")

@@ -28,6 +28,8 @@ from botswain_discord.websocket import ShardWebSocket, Sink, close_websocket, op
 STABLE = 5.0
 """Seconds a connection must last for the next break to count as the first."""
 LONGEST_BACKOFF = 60.0
+INVALID_SESSION_WAIT = (1.0, 5.0)
+"""Seconds between op 9 and the next IDENTIFY, at random (events/gateway, "Resuming")."""
 RESUME_URL_TRIES = 2
 """Failures after which a RESUME goes to the general gateway address: the session's own may be gone."""
 log = get_logger(__name__)
@@ -162,8 +164,8 @@ class Shard:
         self._connected_at = None
         self._failures = 1 if lasted >= STABLE else self._failures + 1
         delay = reconnect_delay(self._failures)
-        if not resume:  # events/gateway asks for one to five seconds after an invalid session
-            delay = max(delay, random.uniform(1, 5))  # noqa: S311 - spreading load, not secrets
+        if not resume:
+            delay = max(delay, random.uniform(*INVALID_SESSION_WAIT))  # noqa: S311 - spreading load, not secrets
         self.state = ShardState.BACKING_OFF
         self.last_problem = problem
         log.warning(
