@@ -31,7 +31,8 @@ class Health:
     """Lifecycle phase, checks and the details that `/ready` shows besides."""
 
     def __init__(self) -> None:
-        self.phase: Literal["starting", "running", "draining"] = "starting"
+        self.phase: Literal["created", "starting", "running", "draining"] = "created"
+        """`created` until somebody serves the process."""
         self.details: dict[str, Any] = {}
         """Shown by `/ready` as they are, e.g. `{"role": "standby"}`."""
         self._checks: dict[str, Check] = {}
@@ -43,7 +44,7 @@ class Health:
     async def readiness(self) -> Readiness:
         """Run all checks side by side."""
         if self.phase != "running":
-            return Readiness(ready=False, reasons={"service": self.phase})
+            return Readiness(ready=False, reasons={"service": "starting" if self.phase == "created" else self.phase})
         names = list(self._checks)
         answers = await asyncio.gather(*(_run(self._checks[name]) for name in names))
         reasons = {name: answer for name, answer in zip(names, answers, strict=True) if answer is not None}

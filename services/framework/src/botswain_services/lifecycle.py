@@ -1,8 +1,8 @@
 """Running a process: serve HTTP and gRPC, start, wait for a signal, drain, clean up. The one place that handles signals.
 
 Order at start: HTTP first, so that probes get an answer while the rest starts; then `startup()`; then gRPC; then ready, and
-`run()`. Order at the end: not ready; `drain()`; gRPC finishes its calls; HTTP finishes its requests; `shutdown_cleanup()`. A
-second signal ends the process at once.
+`run()`. Order at the end: not ready; `drain()`; gRPC finishes its calls; HTTP finishes its requests; `shutdown_cleanup()`. All
+of it shares one grace period. A second signal ends the process at once.
 """
 
 from __future__ import annotations
@@ -13,19 +13,42 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, Protocol
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Protocol
 
-import uvicorn
 from fastapi import FastAPI
 
 from botswain_services.errors import ServiceError, SettingsError, StartupError
 from botswain_services.health import Health
 from botswain_services.logs import get_logger
-from botswain_services.rpc.server import RpcServer
+from botswain_services.ports import describe_owner
+
+if TYPE_CHECKING:
+    from botswain_services.http_server import HttpServer
+    from botswain_services.rpc.server import RpcServer
 
 log = get_logger(__name__)
 
 EXIT_OK, EXIT_FAILED, EXIT_SETTINGS = 0, 1, 2
+CLEANUP_SECONDS = 2.0
+"""What `shutdown_cleanup()` is given even when nothing of the grace period is left."""
+KEEP_ALIVE_SECONDS = 65
+"""How long an idle connection stays open: longer than the platform's own clients keep theirs, so that they close first."""
+
+_stop: ContextVar[asyncio.Event] = ContextVar("botswain_stop")
+
+
+class Part(Protocol):
+    """Something of the framework that lives and ends with a service."""
+
+    async def started(self) -> None:
+        """The service is ready."""
+
+    async def draining(self) -> None:
+        """The service takes nothing new from now on."""
+
+    async def close(self) -> None:
+        """The last request was answered."""
 
 
 class Runnable(Protocol):
@@ -37,6 +60,8 @@ class Runnable(Protocol):
     app: FastAPI
     rpc: RpcServer | None
     shutdown_grace_seconds: float
+    request_timeout_seconds: float
+    parts: list[Part]
 
     async def startup(self) -> None:
         """Make ready; raise StartupError if that can't be done."""
@@ -51,50 +76,73 @@ class Runnable(Protocol):
         """Let go of everything."""
 
 
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield  # signals are this module's
-
-
 def bind(host: str, port: int) -> socket.socket:
     """A listening TCP socket.
 
     Raises:
-        StartupError: the port is taken or not allowed; says which and why.
+        StartupError: the port is taken or not allowed; says which, why and, where that can be seen, by which process.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if sys.platform != "win32":  # there it would let two processes share the port
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise StartupError(f"can't listen on {host}:{port}: {error.strerror or error}") from error
+        owner = describe_owner(port)
+        raise StartupError(
+            f"can't listen on {host}:{port}: {error.strerror or error}{owner and f' {owner}'}"
+        ) from error
     listener.listen(2048)
     listener.setblocking(False)
     return listener
 
 
-async def serve(service: Runnable, *, stop: asyncio.Event | None = None) -> None:
+def request_stop() -> bool:
+    """End the service that the calling code runs in, as SIGTERM would; False where none is served."""
+    event = _stop.get(None)
+    if event is None:
+        return False
+    event.set()
+    return True
+
+
+async def serve(
+    service: Runnable,
+    *,
+    stop: asyncio.Event | None = None,
+    listener: socket.socket | None = None,
+    on_ready: Callable[[], None] | None = None,
+) -> None:
     """Run `service` until SIGTERM, SIGINT or `stop`; then drain it.
+
+    Args:
+        service: what to run.
+        stop: ends it when set.
+        listener: the socket to accept on; bound to the service's host and port when not given.
+        on_ready: called once it is ready.
 
     Raises:
         StartupError: it could not start.
     """
+    from botswain_services.http_server import HttpServer
+
     loop = asyncio.get_running_loop()
     stopping = stop or asyncio.Event()
-    listener = bind(service.host, service.port)
+    if listener is None:
+        listener = bind(service.host, service.port)
     service.port = listener.getsockname()[1]
-    config = uvicorn.Config(
+    service.health.phase = "starting"
+    http = HttpServer(
         service.app,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        timeout_graceful_shutdown=max(1, int(service.shutdown_grace_seconds)),
+        header_timeout=service.request_timeout_seconds,
+        keep_alive=KEEP_ALIVE_SECONDS,
+        grace=service.shutdown_grace_seconds,
     )
-    http = _Server(config)
+    token = _stop.set(stopping)  # requests run in contexts made from this one
     http_task = loop.create_task(http.serve(sockets=[listener]), name="http")
+    _stop.reset(token)
     with _signals(loop, stopping.set):
         try:
             await _start(service, stopping)
@@ -105,15 +153,17 @@ async def serve(service: Runnable, *, stop: asyncio.Event | None = None) -> None
                     http=f"{service.host}:{service.port}",
                     grpc=service.rpc.port if service.rpc else None,
                 )
+                for part in service.parts:
+                    await part.started()
+                if on_ready is not None:
+                    on_ready()
                 await _run(service, stopping, http_task)
         finally:
             service.health.phase = "draining"
             log.info("service_draining")
             try:
-                await _end(service)
+                await _end(service, http, http_task)
             finally:
-                http.should_exit = True
-                await http_task
                 listener.close()
                 log.info("service_stopped")
 
@@ -144,16 +194,34 @@ async def _run(service: Runnable, stopping: asyncio.Event, http_task: asyncio.Fu
         await asyncio.wait({running})
 
 
-async def _end(service: Runnable) -> None:
-    grace = service.shutdown_grace_seconds
+async def _end(service: Runnable, http: HttpServer, http_task: asyncio.Task[None]) -> None:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + service.shutdown_grace_seconds
+
+    def remaining() -> float:
+        return max(0.0, deadline - loop.time())
+
+    async def step(name: str, work: Awaitable[None], seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await work
+        except TimeoutError:
+            log.warning("shutdown_step_timed_out", step=name, seconds=round(seconds, 1))
+
     try:
-        async with asyncio.timeout(grace):
-            await service.drain()
-    except TimeoutError:
-        log.warning("drain_timed_out", seconds=grace)
-    if service.rpc is not None:
-        await service.rpc.drain(grace)
-    await service.shutdown_cleanup()
+        for part in service.parts:
+            await step(type(part).__name__, part.draining(), remaining())
+        await step("drain", service.drain(), remaining())
+        if service.rpc is not None:
+            await service.rpc.drain(remaining())
+    finally:
+        http.end(remaining())
+        try:
+            await http_task
+        finally:
+            await step("shutdown_cleanup", service.shutdown_cleanup(), max(CLEANUP_SECONDS, remaining()))
+            for part in service.parts:
+                await step(type(part).__name__, part.close(), CLEANUP_SECONDS)
 
 
 async def _first_of(waiter: Awaitable[Any], *tasks: asyncio.Future[Any]) -> None:
@@ -197,24 +265,34 @@ def _signals(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> Itera
             loop.remove_signal_handler(number)
 
 
-def run(build: Callable[[], Runnable]) -> int:
-    """Build a service and serve it; the exit code of the process.
+def run(build: Callable[[], Runnable], **options: Any) -> int:
+    """Build a service and serve it; the exit code of the process. `options` are those of `serve()`.
 
     Errors that a person can mend are printed in one line each, without a traceback: 2 for settings, 1 for the rest.
     """
-    import uvloop
 
     async def main() -> None:
-        await serve(build())
+        await serve(build(), **options)
 
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(main())
+        run_in_loop(main())
     except SettingsError as error:
         return _complain("settings", error, EXIT_SETTINGS)
     except StartupError as error:
         return _complain("start-up", error, EXIT_FAILED)
     return EXIT_OK
+
+
+def run_in_loop(main: Any) -> None:
+    """Run a coroutine in the fastest event loop there is."""
+    try:
+        import uvloop
+    except ImportError:  # Windows
+        factory = None
+    else:
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(main)
 
 
 def _complain(about: str, error: ServiceError, code: int) -> int:

@@ -7,9 +7,12 @@ trace (`trace_id`, `span_id`). Lines of libraries that use stdlib logging come o
 from __future__ import annotations
 
 import logging
+import logging.handlers
+import os
 import sys
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Literal
 
 import structlog
@@ -24,6 +27,19 @@ _NOISY = {
     "uvicorn.access": logging.WARNING,
     "grpc": logging.WARNING,
 }
+
+
+if not structlog.is_configured():
+    # Until `configure_logging()`: what is a warning goes to stderr, the rest nowhere, and nothing to stdout.
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.KeyValueRenderer(key_order=["event"]),
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
 
 
 @contextmanager
@@ -97,3 +113,28 @@ def configure_logging(service: str, *, level: str = "INFO", log_format: Literal[
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+MAX_LOG_BYTES = 50 * 1024 * 1024
+"""A log file that is larger when a service starts is put aside as `<name>.1`, in place of the one before."""
+
+
+def add_log_file(path: str, *, keep_stderr: bool) -> None:
+    """Send this process's logs to a file too, after `configure_logging`. It is readable by its owner only.
+
+    Args:
+        path: where; folders are made. Lines are appended; a file that is moved away is made anew.
+        keep_stderr: keep all lines on stderr; False: warnings and what is worse.
+    """
+    file = Path(path)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if file.exists() and file.stat().st_size > MAX_LOG_BYTES:
+        file.replace(f"{path}.1")
+    file.touch(mode=0o600)
+    root = logging.getLogger()
+    handler = logging.handlers.WatchedFileHandler(file) if os.name == "posix" else logging.FileHandler(file)
+    for existing in root.handlers:
+        handler.setFormatter(existing.formatter)
+        if not keep_stderr:
+            existing.setLevel(logging.WARNING)
+    root.addHandler(handler)

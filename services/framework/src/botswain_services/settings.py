@@ -5,6 +5,8 @@ A field's name in upper case is its variable. Secrets are `SecretStr`, so that n
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Literal, Self, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
@@ -17,10 +19,24 @@ DEVELOPMENT_SECRET = "dev-secret-change-me"  # noqa: S105 - the documented defau
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
 
-class ServiceSettings(BaseSettings):
-    """What every service of the platform reads."""
+class FrameworkSettings(BaseSettings):
+    """What clients and launchers read as well: addresses and folders, no secret."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+
+    default_service_urls: dict[str, str] = Field(
+        default={},
+        description='JSON, class name to URL, e.g. {"EchoService": "http://localhost:8010"}; `Service`: all others.',
+    )
+    mcp_mount_path: str = Field(default="/mcp-server", description="Where a service mounts its MCP server.")
+    mcp_http_app_path: str = Field(default="/mcp", description="The MCP endpoint below MCP_MOUNT_PATH.")
+    service_state_dir: Path = Field(
+        default=Path("~/.local/state/botswain"), description="Folder of pid files and of launched services' logs."
+    )
+
+
+class ServiceSettings(FrameworkSettings):
+    """What every service of the platform reads."""
 
     botswain_env: Literal["development", "production"] = Field(
         default="production", description="`development` allows the default SERVICE_AUTH_SECRET."
@@ -38,6 +54,16 @@ class ServiceSettings(BaseSettings):
         default=25.0, gt=0, le=3600, description="Longest time to finish what is under way after SIGTERM, in seconds."
     )
     grpc_reflection: bool = Field(default=False, description="Serve gRPC reflection.")
+    max_body_bytes: int = Field(default=16 * 1024 * 1024, ge=0, description="Largest body of a request; more is a 413.")
+    request_timeout_seconds: float = Field(
+        default=30.0, gt=0, description="Longest wait for a client's headers, and for its body to move on, in seconds."
+    )
+    api_gateway_url: str | None = Field(
+        default=None, description="Gateway that this service registers itself with at start; none: with none."
+    )
+    advertised_url: str | None = Field(
+        default=None, description="URL at which the gateway reaches this service; none: the one it is bound to."
+    )
 
     @model_validator(mode="after")
     def _refuse_default_secret_in_production(self) -> Self:
@@ -48,6 +74,24 @@ class ServiceSettings(BaseSettings):
                 "services of a bot, or set BOTSWAIN_ENV=development."
             )
         return self
+
+
+def local_settings(*, loopback: bool) -> ServiceSettings:
+    """Settings of a service that was given none: the environment's.
+
+    Where the environment holds neither BOTSWAIN_ENV nor a secret, a loopback address counts as development.
+
+    Raises:
+        SettingsError: a variable is wrong, or the address is reachable from elsewhere and there is no secret.
+    """
+    unset = not os.environ.get("BOTSWAIN_ENV") and not os.environ.get("SERVICE_AUTH_SECRET")
+    if unset and loopback:
+        return load_settings(_LoopbackSettings)
+    return load_settings(ServiceSettings)
+
+
+class _LoopbackSettings(ServiceSettings):
+    botswain_env: Literal["development", "production"] = "development"
 
 
 S = TypeVar("S", bound=BaseSettings)

@@ -18,6 +18,7 @@ from opentelemetry.util.types import AttributeValue
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _PROPAGATOR = TraceContextTextMapPropagator()
 _ids = random.SystemRandom()
+_is_configured = False
 
 
 def configure_tracing(service: str, *, endpoint: str | None = None) -> None:
@@ -32,6 +33,13 @@ def configure_tracing(service: str, *, endpoint: str | None = None) -> None:
 
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
     trace.set_tracer_provider(provider)
+    global _is_configured
+    _is_configured = True
+
+
+def configured() -> bool:
+    """Whether spans made here have ids of their own, that is, whether `configure_tracing()` ran."""
+    return _is_configured
 
 
 def shutdown_tracing() -> None:

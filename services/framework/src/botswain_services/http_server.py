@@ -1,0 +1,84 @@
+"""HTTP/1.1 on the server's side: uvicorn's, with a limit on how long a client may take to send a request's headers.
+
+Without one, clients that never finish their headers hold connections for ever. Bodies have their own limit (`limits`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+_TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class TimedHttpProtocol(HttpToolsProtocol):
+    """Closes a connection whose request headers are not complete within `header_timeout` seconds."""
+
+    header_timeout: ClassVar[float] = 30.0
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._start_timer()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._timer is None:
+            self._start_timer()
+
+    def on_headers_complete(self) -> None:
+        self._stop_timer()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def _start_timer(self) -> None:
+        self._timer = self.loop.call_later(self.header_timeout, self._too_slow)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _too_slow(self) -> None:
+        self._timer = None
+        if not self.transport.is_closing():
+            self.transport.write(_TIMED_OUT)
+            self.transport.close()
+
+
+class HttpServer(uvicorn.Server):
+    """Serves one application on a socket it is given, until it is told to end; signals are its caller's."""
+
+    def __init__(self, app: ASGIApp, *, header_timeout: float, keep_alive: int, grace: float) -> None:
+        protocol = type("Protocol", (TimedHttpProtocol,), {"header_timeout": header_timeout})
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=protocol,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                lifespan="off",
+                timeout_keep_alive=keep_alive,
+                timeout_graceful_shutdown=max(1, int(grace)),
+            )
+        )
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+    def end(self, grace: float) -> None:
+        """Take no more connections, and give requests under way `grace` seconds (1 at least)."""
+        self.config.timeout_graceful_shutdown = max(1, int(grace))
+        self.should_exit = True

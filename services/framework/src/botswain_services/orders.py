@@ -1,0 +1,169 @@
+"""What the launching and the launched process tell each other: an order one way, a report the other."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import pickle
+import runpy
+import struct
+import sys
+import types
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from botswain_services.errors import LaunchError
+
+if TYPE_CHECKING:
+    from botswain_services.service import Service
+
+_LENGTH = struct.Struct("!Q")
+MAIN_NAME = "__botswain_main__"
+"""What `__name__` is when a script is run again to find a class that it defines; so `if __name__ == "__main__"` holds back."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassReference:
+    """How to find a class in another process: by module, or where the module can't be imported there, by its file."""
+
+    module: str
+    qualname: str
+    file: str | None
+    main_module: str | None = None
+    """The module that `python -m` ran, when the class is from there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to serve, and where. `init` holds the constructor's arguments, each pickled on its own."""
+
+    service: ClassReference
+    init: bytes
+    url: str
+    listener: int | None
+    num_workers: int
+    pid_file: str
+    log_file: str
+    log_to_stderr: bool
+    report_file: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a start went: `error` None: it is ready."""
+
+    error: str | None = None
+    traceback: str = ""
+
+
+def write_order(stream: IO[bytes], order: Order) -> None:
+    """Send an order; the stream stays open."""
+    data = pickle.dumps(asdict(order))
+    stream.write(_LENGTH.pack(len(data)) + data)
+    stream.flush()
+
+
+def read_order(stream: IO[bytes]) -> Order:
+    """Receive an order.
+
+    Raises:
+        LaunchError: what comes is none.
+    """
+    head = stream.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        raise LaunchError("no order came on standard input; this option is for Service.launch() to use")
+    fields = pickle.loads(stream.read(_LENGTH.unpack(head)[0]))  # noqa: S301 - from the process that started this one
+    return Order(**{**fields, "service": ClassReference(**fields["service"])})
+
+
+def write_report(path: str | None, report: Report) -> None:
+    """Leave a report where it is looked for; whole or not at all."""
+    if path is None:
+        return
+    target = Path(path)
+    if not target.parent.is_dir():
+        return  # nobody waits any more
+    part = target.with_suffix(".part")
+    part.write_text(json.dumps(asdict(report)))
+    part.replace(target)
+
+
+def read_report(path: Path) -> Report | None:
+    """The report, when it is there."""
+    try:
+        return Report(**json.loads(path.read_text()))
+    except FileNotFoundError:
+        return None
+
+
+def reference_to(service_class: type[Service]) -> ClassReference:
+    """How another process finds `service_class`.
+
+    Raises:
+        LaunchError: it can't, e.g. because the class is defined in a function or typed into a prompt.
+    """
+    module, qualname = service_class.__module__, service_class.__qualname__
+    if "<locals>" in qualname:
+        raise LaunchError(
+            f"{qualname} is defined inside a function, where another process can't find it; define it at a module's top level"
+        )
+    loaded = sys.modules.get(module)
+    file = getattr(loaded, "__file__", None)
+    if module != "__main__":
+        return ClassReference(module, qualname, file)
+    spec = getattr(loaded, "__spec__", None)
+    if spec is not None and spec.name:
+        return ClassReference(module, qualname, file, main_module=spec.name)
+    if file is None or not Path(file).is_file():
+        raise LaunchError(f"{qualname} is defined at a prompt, where another process can't find it; put it into a file")
+    return ClassReference(module, qualname, str(Path(file).absolute()))
+
+
+def resolve(reference: ClassReference) -> type[Service]:
+    """The class that `reference` names.
+
+    Raises:
+        LaunchError: there is none.
+    """
+    module = _load_main(reference) if reference.module == "__main__" else _load(reference)
+    found: Any = module
+    try:
+        for part in reference.qualname.split("."):
+            found = getattr(found, part)
+    except AttributeError:
+        raise LaunchError(
+            f"{reference.qualname} is not in {reference.file or reference.module}. A class that is defined below "
+            '`if __name__ == "__main__":` can\'t be found by another process; move it above'
+        ) from None
+    return found  # type: ignore[no-any-return]  # what was launched was a class
+
+
+def _load(reference: ClassReference) -> types.ModuleType:
+    try:
+        return importlib.import_module(reference.module)
+    except ModuleNotFoundError:
+        if reference.file is None:
+            raise
+    spec = importlib.util.spec_from_file_location(reference.module, reference.file)
+    if spec is None or spec.loader is None:
+        raise LaunchError(f"{reference.module} can be imported neither by name nor from {reference.file}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[reference.module] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _load_main(reference: ClassReference) -> types.ModuleType:
+    """Run the script again under another name, and let pickles find its classes as `__main__`'s."""
+    module = types.ModuleType(MAIN_NAME)
+    sys.modules[MAIN_NAME] = module
+    if reference.main_module is not None:
+        names = runpy.run_module(reference.main_module, run_name=MAIN_NAME, alter_sys=True)
+    else:
+        assert reference.file is not None
+        names = runpy.run_path(reference.file, run_name=MAIN_NAME)
+    module.__dict__.update(names)
+    sys.modules["__main__"] = sys.modules[MAIN_NAME] = module
+    return module
