@@ -48,6 +48,8 @@ class FakeExecution(execution_pb2_grpc.ExecutionServiceServicer):
     """Stands where execution-service does: keeps every call, and answers as told."""
 
     tools: list[execution_pb2.Tool] = field(default_factory=lambda: list(TOOLS))
+    away: dict[str, str] = field(default_factory=dict)
+    """Servers that are not available, and why."""
     calls: list[execution_pb2.CallToolRequest] = field(default_factory=list)
     answer: Callable[[execution_pb2.CallToolRequest], Awaitable[execution_pb2.CallToolResponse]] | None = None
     traceparents: list[str] = field(default_factory=list)
@@ -58,7 +60,8 @@ class FakeExecution(execution_pb2_grpc.ExecutionServiceServicer):
     async def ListTools(  # noqa: N802
         self, request: Any, context: Any
     ) -> execution_pb2.ListToolsResponse:
-        return execution_pb2.ListToolsResponse(tools=self.tools)
+        servers = [execution_pb2.ServerStatus(name=name, reason=reason) for name, reason in self.away.items()]
+        return execution_pb2.ListToolsResponse(tools=self.tools, servers=servers)
 
     async def CallTool(  # noqa: N802
         self, request: execution_pb2.CallToolRequest, context: Any

@@ -11,7 +11,7 @@ import grpc
 import pytest
 from botswain_proto.v1 import orchestrator_pb2
 
-from .conftest import CHANNEL, FakeExecution, message, running, serving_execution, until
+from .conftest import CHANNEL, TOOLS, FakeExecution, message, running, serving_execution, until
 
 
 class Gate:
@@ -147,3 +147,15 @@ async def test_execution_service_may_go_and_come_back(tmp_path: Path) -> None:
             async with serving_execution(fake, port):
                 assert (await asked).delivery == orchestrator_pb2.DELIVERY_FALLBACK
                 assert len(fake.calls) == 1
+
+
+async def test_a_turn_waits_for_tools_that_are_starting(tmp_path: Path) -> None:
+    """execution-service answers before its servers are up: the first message waits for them and is delivered."""
+    fake = FakeExecution(tools=[], away={"discord": "it is starting"})
+    async with serving_execution(fake), running(tmp_path, fake.port) as orchestrator:
+        asked = asyncio.ensure_future(orchestrator.ask("react with 🎉"))
+        await until(lambda: orchestrator.service._lanes.running == 1)
+        assert fake.calls == []
+        fake.tools, fake.away = list(TOOLS), {}
+        await asked
+        assert [call.name for call in fake.calls] == ["discord_add_reaction"]

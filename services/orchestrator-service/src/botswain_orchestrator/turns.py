@@ -26,7 +26,7 @@ from botswain_orchestrator.metrics import TURN_SECONDS, TURNS
 
 log = get_logger(__name__)
 
-PATIENCE_WITHOUT_CHANNEL = 1.0
+PATIENCE_WITHOUT_CHANNEL = 5.0
 """Seconds that an event whose answer goes back to its caller waits for tools; it can do without."""
 
 

@@ -28,6 +28,8 @@ FRESH_FOR = 60.0
 """Seconds a list is used before a new one is asked for."""
 INCOMPLETE_FOR = 2.0
 """The same, while a server behind execution-service is away: its tools may be missing."""
+STARTING_PATIENCE = 10.0
+"""Seconds that servers which are away may take to come up before a list without their tools is used."""
 LIST_TIMEOUT = 10.0
 PROBE_AFTER = 5.0
 """Seconds after which readiness asks again instead of trusting the last answer."""
@@ -95,7 +97,7 @@ class ToolCatalog:
         self._listings: dict[str, _Listing] = {}
         self._refreshing: dict[str, asyncio.Task[None]] = {}
         self._last_answer = float("-inf")
-        self._away: dict[str, str] = {}
+        self._away: set[str] = set()
 
     def start(self) -> None:
         """Look for execution-service until it answers; doesn't wait."""
@@ -150,34 +152,48 @@ class ToolCatalog:
         return task
 
     async def _fetch_until_there(self, bot_id: str) -> None:
+        """Ask until there is an answer to go by: a list to which no server is missing, or one that won't get better soon."""
         pause, longest = _RETRY
+        first_answer: float | None = None
         reported = False
         while True:
             try:
-                await self._fetch(bot_id, timeout=LIST_TIMEOUT)
-                break
+                response = await self._fetch(bot_id, timeout=LIST_TIMEOUT)
             except grpc.aio.AioRpcError as error:
                 if not reported:
                     log.warning("tools_not_listed", bot_id=bot_id, code=error.code().name, reason=error.details())
                 reported = True
+            else:
+                away = self._note_away(response)
+                first_answer = first_answer or time.monotonic()
+                if not away or bot_id in self._listings or time.monotonic() - first_answer > STARTING_PATIENCE:
+                    break
+                pause = _RETRY[0]
             await asyncio.sleep(pause)
             pause = min(longest, pause * 2)
+        self._keep(bot_id, response, fresh_for=INCOMPLETE_FOR if away else FRESH_FOR)
         if reported:
             log.info("tools_listed", bot_id=bot_id, tools=sorted(self._listings[bot_id].tools.tools))
 
-    async def _fetch(self, bot_id: str, *, timeout: float) -> None:
-        response = await self._stub.ListTools(
-            execution_pb2.ListToolsRequest(bot_id=bot_id), timeout=timeout, metadata=self._peer.metadata()
-        )
-        now = self._last_answer = time.monotonic()
+    async def _fetch(self, bot_id: str, *, timeout: float) -> execution_pb2.ListToolsResponse:
+        request = execution_pb2.ListToolsRequest(bot_id=bot_id)
+        response = await self._stub.ListTools(request, timeout=timeout, metadata=self._peer.metadata())
+        self._last_answer = time.monotonic()
+        return response
+
+    def _note_away(self, response: execution_pb2.ListToolsResponse) -> bool:
+        """Whether a server is away; the log hears of changes."""
+        away = {server.name: server.reason for server in response.servers if not server.available}
+        if away.keys() != self._away:
+            log.warning("tool_servers_away" if away else "tool_servers_back", servers=away or sorted(self._away))
+            self._away = set(away)
+        return bool(away)
+
+    def _keep(self, bot_id: str, response: execution_pb2.ListToolsResponse, *, fresh_for: float) -> None:
         known = self._listings.get(bot_id)
         tools = ToolSet({tool.name: tool for tool in response.tools})
         if known is not None and known.tools.tools == tools.tools:
             tools = known.tools  # the same object: what the model made of it stays valid
         if known is None and len(self._listings) >= _MOST_BOTS:
             self._listings.pop(next(iter(self._listings)))
-        away = {server.name: server.reason for server in response.servers if not server.available}
-        if away != self._away:
-            log.warning("tool_servers_away" if away else "tool_servers_back", servers=away or sorted(self._away))
-            self._away = away
-        self._listings[bot_id] = _Listing(tools, now + (INCOMPLETE_FOR if away else FRESH_FOR))
+        self._listings[bot_id] = _Listing(tools, time.monotonic() + fresh_for)
