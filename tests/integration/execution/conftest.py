@@ -32,7 +32,7 @@ async def until(condition: Callable[[], Any], what: str) -> None:
     """Wait for `condition`; fail naming `what` when it doesn't come."""
     try:
         async with asyncio.timeout(DEADLINE):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 - the condition is any function
                 await asyncio.sleep(0.01)
     except TimeoutError:
         pytest.fail(f"not within {DEADLINE:g} s: {what}")
@@ -198,9 +198,9 @@ async def fake_discord() -> AsyncIterator[FakeDiscord]:
     fake = FakeDiscord()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", fake.handle)
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, shutdown_timeout=1)
+    site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}/api/v10"
     yield fake

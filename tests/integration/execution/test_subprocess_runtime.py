@@ -116,7 +116,7 @@ async def test_slow_call_past_its_deadline_leaves_a_living_server_alone(
     """A missed deadline cancels the call; a process that still answers is kept, and told which call nobody waits for."""
     runtime = await start_runtime(quirky=quirky())
     await call(runtime, "echo", text="up")
-    with pytest.raises(CallFailedError, match="did not answer within 0.2 s"):
+    with pytest.raises(CallFailedError, match=r"did not answer within 0\.2 s"):
         await call(runtime, "slow", text="30", timeout=0.2)
     await until(lambda: runtime._pools["quirky"].replicas[0].state == "ready", "the process proved that it lives")
     assert runtime.states()[0].restarts == 0
@@ -187,7 +187,7 @@ async def test_open_breaker_refuses_at_once_with_the_reason(start_runtime: Start
     runtime = await start_runtime(quirky={"command": "sh", "args": ["-c", "echo broken >&2; exit 1"]})
     await until(lambda: runtime._pools["quirky"]._backoff.is_open, "the breaker is open")
     with pytest.raises(
-        ServerUnavailableError, match="'quirky' is not available: it exited with code 1 .* it last said: broken"
+        ServerUnavailableError, match=r"'quirky' is not available: it exited with code 1 .* it last said: broken"
     ):
         await call(runtime, "echo", text="x")
 
@@ -265,7 +265,7 @@ async def test_unusable_answers_fail_the_call_in_words(
 
 
 async def test_stop_ends_every_process(start_runtime: Start, quirky: Entry, until: Until) -> None:
-    """After `stop()` no process is left: one that takes calls, one that is starting, one that ignores end of input and SIGTERM."""
+    """`stop()` leaves no process: none that takes calls, none that starts, none that ignores end of input and SIGTERM."""
     stubborn = {"command": "sh", "args": ["-c", "trap '' TERM; while :; do sleep 1; done"], "stopTimeoutSeconds": 0.1}
     runtime = await start_runtime(quirky=quirky(replicas=2), stubborn=stubborn)
     await call(runtime, "echo", text="up")

@@ -265,7 +265,8 @@ class Replica:
         assert live is not None
         self.in_flight += 1
         try:
-            return await live.session.call_tool(tool, arguments, read_timeout_seconds=timeout, meta=_meta(meta))
+            result = await live.session.call_tool(tool, arguments, read_timeout_seconds=timeout, meta=_meta(meta))
+            return self._masked(result) if result.is_error else result
         except DeadlineError:
             self._suspect(live)
             raise CallFailedError(
@@ -286,6 +287,13 @@ class Replica:
             raise
         finally:
             self.in_flight -= 1
+
+    def _masked(self, result: mcp_types.CallToolResult) -> mcp_types.CallToolResult:
+        """An error's text without the server's secrets: exceptions quote what they were given."""
+        for block in result.content:
+            if isinstance(block, mcp_types.TextContent):
+                block.text = self._redact(block.text)
+        return result
 
     def _suspect(self, live: _Live) -> None:
         """Ask a process that did not answer in time whether it lives."""

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import mcp_types
-
 from botswain_services.logs import get_logger
 
 from botswain_execution.backoff import Backoff

@@ -1,7 +1,7 @@
 """An MCP server without any library, which starts at once and misbehaves on demand.
 
 Environment: START_DELAY (seconds), NOISE=1 (prints before and between messages), PROTOCOL (a revision; 2026-07-28 alone: knows no
-`initialize`), FAIL_STARTS (path of a file that counts down: a start fails while its number is above 0), REFUSES_UNKNOWN=1.
+`initialize`), FAIL_STARTS (path of a file that counts down: a start fails while its number is above 0).
 """
 
 import json
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 PROTOCOL = os.environ.get("PROTOCOL", "2025-06-18")
 MODERN = PROTOCOL == "2026-07-28"
@@ -129,11 +130,9 @@ def answer(message):
 def main():
     counter = os.environ.get("FAIL_STARTS")
     if counter:
-        with open(counter) as file:
-            left = int(file.read())
+        left = int(Path(counter).read_text())
         if left > 0:
-            with open(counter, "w") as file:
-                file.write(str(left - 1))
+            Path(counter).write_text(str(left - 1))
             sys.exit("this start was meant to fail")
     time.sleep(float(os.environ.get("START_DELAY", "0")))
     noise("welcome to the noisy server")

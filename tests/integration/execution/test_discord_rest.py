@@ -1,0 +1,139 @@
+"""The Discord client's behaviour when Discord limits, fails or hangs up: what is repeated, what isn't, and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from botswain_execution.servers.calls import CallMeta
+from botswain_execution.servers.discord_errors import DiscordError
+from botswain_execution.servers.discord_limits import RateLimiter
+from botswain_execution.servers.discord_rest import DiscordRest, allowed_mentions
+
+KEYED = CallMeta(idempotency_key="k1")
+UNAVAILABLE = (503, {}, {"message": "upstream"})
+
+
+class Pauses:
+    """A clock that only moves when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.slept: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(round(seconds, 3))
+        self.now += seconds
+
+
+@pytest.fixture
+def pauses() -> Pauses:
+    return Pauses()
+
+
+@pytest.fixture
+async def rest(fake_discord: Any, pauses: Pauses) -> AsyncIterator[DiscordRest]:
+    """A client of the stand-in whose waits take no time."""
+    limiter = RateLimiter(clock=lambda: pauses.now, sleep=pauses.sleep)
+    client = DiscordRest(
+        "token", fake_discord.url, allowed_mentions=allowed_mentions(""), limiter=limiter, sleep=pauses.sleep
+    )
+    yield client
+    await client.close()
+
+
+async def test_429_is_waited_out(rest: DiscordRest, fake_discord: Any, pauses: Pauses) -> None:
+    """After a 429 the request is sent again when `retry_after` has passed."""
+    fake_discord.answers += [(429, {"x-ratelimit-scope": "user"}, {"retry_after": 1.5, "global": False})]
+    assert await rest.send_message("1", "x", KEYED) == "1002"
+    assert pauses.slept == [1.5]
+
+
+async def test_spent_bucket_is_waited_for_before_sending(rest: DiscordRest, fake_discord: Any, pauses: Pauses) -> None:
+    """When the last answer said that nothing remains, the next request waits for the window's end, without a 429."""
+    headers = {
+        "x-ratelimit-bucket": "b",
+        "x-ratelimit-limit": "5",
+        "x-ratelimit-remaining": "0",
+        "x-ratelimit-reset-after": "2.5",
+    }
+    fake_discord.answers += [(200, headers, {"id": "1"})]
+    await rest.send_message("1", "x", KEYED)
+    await rest.send_message("2", "other channel", KEYED)
+    assert pauses.slept == []
+    await rest.send_message("1", "y", KEYED)
+    assert pauses.slept == [2.5]
+
+
+async def test_endless_429s_end_in_words(rest: DiscordRest, fake_discord: Any) -> None:
+    """A request that is refused again and again is given up."""
+    fake_discord.answers += [(429, {}, {"retry_after": 0.1})] * 5
+    with pytest.raises(DiscordError, match="refused 5 times"):
+        await rest.send_message("1", "x", KEYED)
+
+
+async def test_far_off_turn_is_refused_instead_of_waited_for(rest: DiscordRest, fake_discord: Any) -> None:
+    """A limit that ends after a tool call would time out is told at once."""
+    fake_discord.answers += [(429, {}, {"retry_after": 600})]
+    with pytest.raises(DiscordError, match="may be asked again in 600 s"):
+        await rest.send_message("1", "x", KEYED)
+
+
+@pytest.mark.parametrize("failure", [UNAVAILABLE, None], ids=["503", "connection lost"])
+async def test_message_with_a_key_is_sent_again_after_a_failure(
+    rest: DiscordRest, fake_discord: Any, pauses: Pauses, failure: Any
+) -> None:
+    """With nonce and enforce_nonce a repeat can't make a second message, so failures are retried, with growing pauses."""
+    fake_discord.answers += [failure, failure]
+    assert await rest.send_message("1", "x", KEYED) == "1003"
+    assert [asked.body["nonce"] for asked in fake_discord.asked] == ["k1"] * 3
+    assert pauses.slept == [0.25, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [(UNAVAILABLE, "answered 503: upstream"), (None, "Whether the request took effect is unknown")],
+)
+async def test_message_without_a_key_is_not_sent_again(
+    rest: DiscordRest, fake_discord: Any, failure: Any, words: str
+) -> None:
+    """Without a key a repeat could be a second message, so the failure is told."""
+    fake_discord.answers += [failure]
+    with pytest.raises(DiscordError, match=words):
+        await rest.send_message("1", "x", CallMeta())
+    assert len(fake_discord.asked) == 1
+
+
+async def test_edits_are_repeated_after_a_failure(rest: DiscordRest, fake_discord: Any) -> None:
+    """An edit is the same however often it is made."""
+    fake_discord.answers += [UNAVAILABLE]
+    assert await rest.edit_message("1", "5", "x", CallMeta()) == "1002"
+
+
+async def test_nothing_is_sent_to_a_server_that_is_not_there(pauses: Pauses) -> None:
+    """A connection that can't be made is retried, then told, with the certainty that nothing was sent."""
+    rest = DiscordRest("token", "http://127.0.0.1:9/api/v10", allowed_mentions={}, sleep=pauses.sleep)
+    with pytest.raises(DiscordError, match=r"can't be reached: ConnectError\. Nothing was sent"):
+        await rest.send_message("1", "x", CallMeta())
+    assert len(pauses.slept) == 3
+    await rest.close()
+
+
+async def test_refused_token_is_not_tried_again(rest: DiscordRest, fake_discord: Any) -> None:
+    """After a 401 nothing is asked for a while: Discord bans addresses that go on."""
+    fake_discord.answers += [(401, {}, {"message": "401: Unauthorized", "code": 0})]
+    for _ in range(2):
+        with pytest.raises(DiscordError, match="refused the bot token"):
+            await rest.send_message("1", "x", KEYED)
+    assert len(fake_discord.asked) == 1
+
+
+async def test_trace_header_goes_to_stand_ins_alone(rest: DiscordRest, fake_discord: Any) -> None:
+    """The `traceparent` header is sent to a stand-in; Discord itself never sees it."""
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    await rest.send_message("1", "x", CallMeta(traceparent=trace))
+    assert fake_discord.asked[0].headers["traceparent"] == trace
+    real = DiscordRest("token", "https://discord.com/api/v10", allowed_mentions={})
+    assert not real._trace
+    await real.close()
