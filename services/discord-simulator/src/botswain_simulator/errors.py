@@ -1,4 +1,6 @@
-"""The simulator's own errors. What a bot is told over REST is `rest.errors.ApiError`; close codes are `gateway.codes.CloseCode`."""
+"""The simulator's own errors. What a bot is told over REST is `rest.errors.ApiError`; close codes are
+`gateway.codes.CloseCode`.
+"""
 
 
 class SimulatorError(Exception):

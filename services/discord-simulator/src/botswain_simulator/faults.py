@@ -1,4 +1,6 @@
-"""Faults: what is to go wrong, for whom, how often. The gateway and REST ask here at the places where things can go wrong."""
+"""Faults: what is to go wrong, for whom, how often. The gateway and REST ask here at the places where things can go
+wrong.
+"""
 
 import itertools
 import random

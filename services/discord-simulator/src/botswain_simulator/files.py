@@ -1,7 +1,7 @@
 """Serves files: the page, attachments, avatars and icons.
 
-Attachments come from bots and people and share an origin with the control API, so nothing of theirs may run as a page: types that a
-browser would execute are only ever downloaded.
+Attachments come from bots and people and share an origin with the control API, so nothing of theirs may run as a page:
+types that a browser would execute are only ever downloaded.
 """
 
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""Pictures: the size of uploaded ones, and made-up avatars and icons, so that nothing has to be fetched from elsewhere."""
+"""Pictures: the size of uploaded ones, and made-up avatars and icons, so that nothing has to be fetched from
+elsewhere.
+"""
 
 import hashlib
 import struct

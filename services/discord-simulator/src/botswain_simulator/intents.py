@@ -1,4 +1,6 @@
-"""Which sessions may see which events, and what of a message they see (Discord docs: events/gateway, "Gateway Intents")."""
+"""Which sessions may see which events, and what of a message they see (Discord docs: events/gateway, "Gateway
+Intents").
+"""
 
 from enum import IntFlag
 

@@ -41,6 +41,8 @@ def _parser() -> argparse.ArgumentParser:
         None,
         "address that links to files carry, when bots reach the simulator by another one than host and port",
     )
+    add("--tls-cert", None, "PEM certificate to serve TLS with, for clients that speak nothing else")
+    add("--tls-key", None, "its key, when it is in another file")
     add("--rate-limits", "relaxed", "REST limits: Discord's own, hardly any, or none", choices=RATE_LIMIT_PROFILES)
     add("--max-concurrency", 1, "IDENTIFYs let through at the same time", type=int)
     add("--session-start-limit", 1000, "IDENTIFYs a bot has a day", type=int)
@@ -60,7 +62,17 @@ def _check_choices(parser: argparse.ArgumentParser, arguments: argparse.Namespac
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
-    names = ("host", "port", "public_url", "rate_limits", "max_concurrency", "session_start_limit", "session_retention")
+    names = (
+        "host",
+        "port",
+        "public_url",
+        "tls_cert",
+        "tls_key",
+        "rate_limits",
+        "max_concurrency",
+        "session_start_limit",
+        "session_retention",
+    )
     return Settings(**{name: getattr(arguments, name) for name in names})
 
 

@@ -1,4 +1,6 @@
-"""Who a message pings: the mentions in its text, narrowed by `allowed_mentions` (Discord docs: resources/message, "Allowed Mentions Object")."""
+"""Who a message pings: the mentions in its text, narrowed by `allowed_mentions` (Discord docs: resources/message,
+"Allowed Mentions Object").
+"""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
-"""What the world is made of: plain data, no behaviour. `payloads` turns it into Discord's JSON, the operations in `World` change it.
+"""What the world is made of: plain data, no behaviour. `payloads` turns it into Discord's JSON, the operations in
+`World` change it.
 
 Ids are decimal strings as in Discord's JSON. Times are seconds since the Unix epoch.
 """
@@ -272,7 +273,9 @@ class Command:
 
 @dataclass(slots=True)
 class Interaction:
-    """One use of a command, a component or a form. `state`: pending, deferred, answered, modal, autocomplete or failed."""
+    """One use of a command, a component or a form. `state`: pending, deferred, answered, modal, autocomplete or
+    failed.
+    """
 
     id: str
     token: str

@@ -1,6 +1,8 @@
-"""The world's objects in Discord's JSON shapes (Discord docs: resources/*). Pure functions; nothing here changes anything.
+"""The world's objects in Discord's JSON shapes (Discord docs: resources/*). Pure functions; nothing here changes
+anything.
 
-`Links` carries the address under which files are served: absolute for bots, relative for the page (which may sit behind a forwarded port).
+`Links` carries the address under which files are served: absolute for bots, relative for the page (which may sit behind
+a forwarded port).
 """
 
 from collections.abc import Iterable
@@ -155,7 +157,9 @@ def _overwrites(item: Channel) -> list[Json]:
 
 
 def channel(item: Channel, users: dict[str, User] | None = None, viewer_id: str | None = None) -> Json:
-    """A channel, thread or direct conversation. `viewer_id` is left out of a DM's recipients, as Discord does for the bot that asks."""
+    """A channel, thread or direct conversation. `viewer_id` is left out of a DM's recipients, as Discord does for
+    the bot that asks.
+    """
     if item.thread is not None:
         return thread(item)
     payload: Json = {"id": item.id, "type": item.type, "last_message_id": item.last_message_id, "flags": 0}
@@ -319,8 +323,8 @@ def guild(item: Guild) -> Json:
 def guild_create(item: Guild, *, bot_id: str, with_members: bool, with_presences: bool, large_threshold: int) -> Json:
     """GUILD_CREATE's data for one bot.
 
-    Without the GUILD_PRESENCES intent the only member given is the bot itself; in a guild above `large_threshold` only those online are
-    (Discord docs: events/gateway-events, "Guild Create").
+    Without the GUILD_PRESENCES intent the only member given is the bot itself; in a guild above `large_threshold` only
+    those online are (Discord docs: events/gateway-events, "Guild Create").
     """
     large = len(item.members) > large_threshold
     me = item.members[bot_id]

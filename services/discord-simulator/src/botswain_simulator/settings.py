@@ -15,6 +15,9 @@ class Settings:
     port: int = 8090
     public_url: str | None = None
     """The address that file links carry, when bots reach the simulator by another one than host and port."""
+    tls_cert: str | None = None
+    """A PEM file with certificate and, unless `tls_key` names another, key; for clients that only speak TLS."""
+    tls_key: str | None = None
     rate_limits: str = "discord"
     max_concurrency: int = 1
     session_start_limit: int = 1000

@@ -6,6 +6,7 @@ async with Simulator(port=0) as sim:
 
 import errno
 import socket
+import ssl
 from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
@@ -63,7 +64,8 @@ class Simulator:
         if self.settings.public_url:
             return self.settings.public_url.rstrip("/")
         host = "127.0.0.1" if self.settings.host in {"0.0.0.0", "::", ""} else self.settings.host  # noqa: S104 - compared only
-        return f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
+        scheme = "https" if self.settings.tls_cert else "http"
+        return f"{scheme}://[{host}]:{self._port}" if ":" in host else f"{scheme}://{host}:{self._port}"
 
     @property
     def api_url(self) -> str:
@@ -84,8 +86,10 @@ class Simulator:
         app = self._app()
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
-        site = web.TCPSite(runner, self.settings.host, self.settings.port, backlog=1024)
         try:
+            site = web.TCPSite(
+                runner, self.settings.host, self.settings.port, backlog=1024, ssl_context=_tls(self.settings)
+            )
             await site.start()
         except OSError as error:
             await runner.cleanup()
@@ -168,10 +172,23 @@ class Simulator:
             self.stats.messages["users"] += 1
 
 
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if settings.tls_cert is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    return context
+
+
 def _start_failure(error: OSError, settings: Settings) -> str:
     place = f"{settings.host}:{settings.port}"
+    if isinstance(error, ssl.SSLError):
+        return f"{settings.tls_cert} holds no usable certificate and key: {error.reason}"
+    if isinstance(error, FileNotFoundError):
+        return f"--tls-cert {settings.tls_cert} or --tls-key {settings.tls_key} is not there"
     if error.errno == errno.EADDRINUSE:
-        return f"port {settings.port} on {settings.host} is taken by another program; choose another with --port (0 picks a free one)"
+        advice = "choose another with --port (0 picks a free one)"
+        return f"port {settings.port} on {settings.host} is taken by another program; {advice}"
     if error.errno == errno.EACCES:
         return f"not allowed to listen on {place}; choose a port above 1023"
     if isinstance(error, socket.gaierror):

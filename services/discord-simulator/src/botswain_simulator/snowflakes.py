@@ -1,6 +1,8 @@
-"""Discord's ids: 64-bit numbers whose upper 42 bits are milliseconds since 2015 (Discord docs: reference, "Snowflakes").
+"""Discord's ids: 64-bit numbers whose upper 42 bits are milliseconds since 2015 (Discord docs: reference,
+"Snowflakes").
 
-Everywhere else in this package an id is the decimal string that Discord writes in JSON; only sorting and shard routing need the number.
+Everywhere else in this package an id is the decimal string that Discord writes in JSON; only sorting and shard routing
+need the number.
 """
 
 import time
@@ -21,7 +23,9 @@ class SnowflakeGenerator:
         self._last = 0
 
     def next(self, *, own_millisecond: bool = False) -> str:
-        """A new id. With `own_millisecond` nothing else shares its timestamp, which spreads guilds evenly over shards."""
+        """A new id. With `own_millisecond` nothing else shares its timestamp, which spreads guilds evenly over
+        shards.
+        """
         now = (int(self._clock() * 1000) - DISCORD_EPOCH_MS) << 22
         if own_millisecond:
             self._last = max(now, ((self._last >> 22) + 1) << 22)

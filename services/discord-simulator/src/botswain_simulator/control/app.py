@@ -90,7 +90,9 @@ class Control:
             return _json({"error": error.message}, error.status)
 
     async def _interact(self, request: web.Request) -> web.Response:
-        """POST /sim/interactions: the state at once, or with `wait` (seconds) when the bot has answered or 3 s are over."""
+        """POST /sim/interactions: the state at once, or with `wait` (seconds) when the bot has answered or 3 s are
+        over.
+        """
         try:
             control = await self._read(request)
             wait = control.data.get("wait", 3.5 if control.data.get("kind") == "autocomplete" else 0)

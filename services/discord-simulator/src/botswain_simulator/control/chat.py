@@ -141,7 +141,8 @@ def _use_command(request: ControlRequest, channel: Channel, user: User, *, autoc
     command = next((c for c in request.world.commands_in(channel) if c.id == command_id), None)
     if command is None:
         raise UnknownObjectError(
-            f"command_id: there is no command {command_id!r} in channel {channel.id}; GET /sim/commands?channel_id={channel.id} lists them"
+            f"command_id: there is no command {command_id!r} in channel {channel.id}; "
+            f"GET /sim/commands?channel_id={channel.id} lists them"
         )
     options = request.data.get("options") or []
     if not isinstance(options, list) or not all(isinstance(option, dict) for option in options):

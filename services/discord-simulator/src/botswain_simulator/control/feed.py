@@ -1,7 +1,8 @@
 """GET /sim/events: what happens, live, as Server-Sent Events.
 
-The last events are kept in one ring that all listeners read from, each at its own pace; whoever falls out of it is told to start over
-(`resync`). Events are numbered from the time of the start, so that a number from before a restart is never taken for one after it.
+The last events are kept in one ring that all listeners read from, each at its own pace; whoever falls out of it is told
+to start over (`resync`). Events are numbered from the time of the start, so that a number from before a restart is
+never taken for one after it.
 """
 
 import asyncio

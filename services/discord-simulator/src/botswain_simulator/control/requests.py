@@ -65,7 +65,9 @@ class ControlRequest:
         return self.world.guild(self.params["guild_id"])
 
     def speaker(self, channel: Channel | None = None) -> User:
-        """Who acts: `user_id` or `username` of the body or the query, else the default user. Must be in the channel's guild."""
+        """Who acts: `user_id` or `username` of the body or the query, else the default user. Must be in the
+        channel's guild.
+        """
         user_id = self.optional("user_id") or self.query.get("user_id")
         username = self.optional("username") or self.query.get("username")
         if user_id:

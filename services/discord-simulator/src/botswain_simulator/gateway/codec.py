@@ -1,6 +1,7 @@
 """How frames go over the wire: JSON as text, or compressed (Discord docs: events/gateway, "Encoding and Compression").
 
-A compressing connection has one context for its whole life; each message ends with a flush, so that the client can read it at once.
+A compressing connection has one context for its whole life; each message ends with a flush, so that the client can read
+it at once.
 """
 
 import zlib

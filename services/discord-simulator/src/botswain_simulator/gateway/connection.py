@@ -1,7 +1,7 @@
 """One gateway WebSocket: HELLO, IDENTIFY or RESUME, heartbeats, and a writer that sends what its session gives it.
 
-Reading and writing are apart: frames queue in `_outbox`, one task encodes and sends them in order. A close goes through the same
-queue, so that what was said before it arrives before it.
+Reading and writing are apart: frames queue in `_outbox`, one task encodes and sends them in order. A close goes through
+the same queue, so that what was said before it arrives before it.
 """
 
 import asyncio
@@ -83,7 +83,9 @@ class Connection:
         return self._ws
 
     def _release(self) -> None:
-        """Let go of the session, so that it can be resumed: a client may be back before this connection is quite over."""
+        """Let go of the session, so that it can be resumed: a client may be back before this connection is quite
+        over.
+        """
         if self._session is not None:
             self._hub.detach(self._session, self, keep=self._keeps_session)
 

@@ -1,6 +1,7 @@
 """All sessions of all bots, and the way from a thing that happened in the world to the sessions that may see it.
 
-This is the hot path under load: an event is encoded at most twice (with and without message content), never once per session.
+This is the hot path under load: an event is encoded at most twice (with and without message content), never once per
+session.
 """
 
 import asyncio
@@ -221,7 +222,9 @@ class Hub:
         return head
 
     def update_online(self, application: Application) -> None:
-        """Let a bot be seen online while one of its sessions is connected. READY must go out before: this is an event, too."""
+        """Let a bot be seen online while one of its sessions is connected. READY must go out before: this is an
+        event, too.
+        """
         connected = any(s.sink is not None for s in self.sessions_of(application.id))
         self.world.set_online(application.user, connected)
 

@@ -1,4 +1,6 @@
-"""Takes REST requests through what is the same for all of them: routing, authentication, faults, rate limits, errors, counting, logging."""
+"""Takes REST requests through what is the same for all of them: routing, authentication, faults, rate limits,
+errors, counting, logging.
+"""
 
 import asyncio
 import logging

@@ -14,8 +14,8 @@ routes = Routes()
 
 _CREATABLE = (0, 2, 4, 5, 13, 15, 16)
 _SETTABLE = (
-    "name", "topic", "position", "parent_id", "nsfw", "rate_limit_per_user", "permission_overwrites", "type", "bitrate", "user_limit",
-    "rtc_region", "video_quality_mode", "default_auto_archive_duration", "available_tags", "default_reaction_emoji",
+    "name", "topic", "position", "parent_id", "nsfw", "rate_limit_per_user", "permission_overwrites", "type", "bitrate",
+    "user_limit", "rtc_region", "video_quality_mode", "default_auto_archive_duration", "available_tags", "default_reaction_emoji",
     "default_thread_rate_limit_per_user", "default_sort_order", "default_forum_layout", "flags",
 )  # fmt: skip
 _THREAD_SETTABLE = (

@@ -14,8 +14,8 @@ _GLOBAL = "/applications/{application_id}/commands"
 _GUILD = "/applications/{application_id}/guilds/{guild_id}/commands"
 _NAME = re.compile(r"[-_'\w]{1,32}")
 _FIELDS = (
-    "name", "name_localizations", "description", "description_localizations", "options", "default_member_permissions", "dm_permission",
-    "default_permission", "integration_types", "contexts", "type", "nsfw", "handler",
+    "name", "name_localizations", "description", "description_localizations", "options", "default_member_permissions",
+    "dm_permission", "default_permission", "integration_types", "contexts", "type", "nsfw", "handler",
 )  # fmt: skip
 _MAX_COMMANDS = {1: 100, 2: 15, 3: 15, 4: 1}
 
@@ -52,6 +52,12 @@ def create_command(ctx: Context) -> Reply:
     form = ctx.form()
     _check(form)
     form.check()
+    type_ = form.data.get("type") or 1
+    there = [
+        c.body["name"] for c in application.commands.values() if (c.guild_id, c.body["type"]) == (_scope(ctx), type_)
+    ]
+    if len(there) >= _MAX_COMMANDS[type_] and form.data["name"] not in there:
+        raise errors.ApiError(400, 30032, f"Maximum number of application commands reached ({_MAX_COMMANDS[type_]}).")
     before = len(application.commands)
     command = ctx.world.set_command(application, _scope(ctx), form.present(*_FIELDS))
     return Reply(201 if len(application.commands) > before else 200, payloads.command(command))

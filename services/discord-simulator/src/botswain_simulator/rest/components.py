@@ -1,4 +1,6 @@
-"""Message components: the checks that bots trip over, and the ids Discord numbers them with (docs: components/reference)."""
+"""Message components: the checks that bots trip over, and the ids Discord numbers them with (docs:
+components/reference).
+"""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,6 @@
-"""What a bot is told when a request fails: Discord's JSON error codes and the `errors` tree of 50035 (topics/opcodes-and-status-codes)."""
+"""What a bot is told when a request fails: Discord's JSON error codes and the `errors` tree of 50035
+(topics/opcodes-and-status-codes).
+"""
 
 from typing import Any
 

@@ -27,7 +27,9 @@ class Complaints:
 
 
 class Form:
-    """An object of a body. Its readers return None for a field that is absent, null or wrong; wrong ones are complained of."""
+    """An object of a body. Its readers return None for a field that is absent, null or wrong; wrong ones are
+    complained of.
+    """
 
     def __init__(self, data: Any, complaints: Complaints | None = None, path: str = "") -> None:
         self.complaints = complaints if complaints is not None else Complaints()

@@ -1,4 +1,6 @@
-"""Answers to interactions (interactions/receiving-and-responding): the first answer, and follow-ups through the application's webhook."""
+"""Answers to interactions (interactions/receiving-and-responding): the first answer, and follow-ups through the
+application's webhook.
+"""
 
 from botswain_simulator.models import Interaction, Json, Message, MessageFlag
 from botswain_simulator.rest import drafts, errors

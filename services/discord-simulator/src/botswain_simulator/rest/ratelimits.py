@@ -1,8 +1,9 @@
 """REST rate limits (Discord docs: topics/rate-limits).
 
-Each bot has, for every bucket (a group of routes) and major parameter (channel, guild or webhook), a window that opens with the first
-request and lets a number of them through; beside it a global limit of 50 requests a second. Discord changes its figures at will and
-tells clients to read the headers; those below are what bots see today for the routes they hit most, and a mild default for the rest.
+Each bot has, for every bucket (a group of routes) and major parameter (channel, guild or webhook), a window that opens
+with the first request and lets a number of them through; beside it a global limit of 50 requests a second. Discord
+changes its figures at will and tells clients to read the headers; those below are what bots see today for the routes
+they hit most, and a mild default for the rest.
 """
 
 import hashlib
@@ -67,7 +68,9 @@ _FREE = Verdict({})
 
 
 class RateLimits:
-    """Counts requests. The profile is `discord`, `relaxed` (headers, but limits hardly anything) or `off` (nothing at all)."""
+    """Counts requests. The profile is `discord`, `relaxed` (headers, but limits hardly anything) or `off` (nothing
+    at all).
+    """
 
     def __init__(self, clock: Clock, profile: str) -> None:
         self._clock = clock

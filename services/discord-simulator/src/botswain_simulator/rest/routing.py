@@ -1,7 +1,7 @@
 """Routes, and what a handler gets to work with.
 
-A handler is a plain function: the body has been read before it is called, and whatever it returns becomes JSON. That keeps each of
-them atomic: nothing else happens in the world while it runs.
+A handler is a plain function: the body has been read before it is called, and whatever it returns becomes JSON. That
+keeps each of them atomic: nothing else happens in the world while it runs.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -114,7 +114,9 @@ def delete_by_token(ctx: Context) -> None:
 
 @routes("POST", _TOKEN, needs_bot=False)
 def execute(ctx: Context) -> Reply | None:
-    """Write through a webhook (204, or the message with `wait=true`) or follow up on an interaction (always the message)."""
+    """Write through a webhook (204, or the message with `wait=true`) or follow up on an interaction (always the
+    message).
+    """
     found = _by_token(ctx)
     if isinstance(found, Interaction):
         return Reply(200, interactions.follow_up(ctx, found))

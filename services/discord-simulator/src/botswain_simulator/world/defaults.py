@@ -43,7 +43,9 @@ def build_default(world: World) -> None:
 
 
 def build_from_file(world: World, path: Path) -> None:
-    """Fill a world from a JSON file; `docs/simulator.md` describes it. Raises StartError that says what is wrong where."""
+    """Fill a world from a JSON file; `docs/simulator.md` describes it. Raises StartError that says what is wrong
+    where.
+    """
     try:
         description = orjson.loads(path.read_bytes())
     except OSError as error:

@@ -10,9 +10,9 @@ from botswain_simulator.models import Channel, Json, Message
 class Event:
     """A dispatch to come.
 
-    `data` is Discord's payload without what differs from receiver to receiver. `bots` narrows the receivers to some bots' user ids
-    (direct conversations, interactions; empty: no bot at all, only the page cares); None means every bot in the guild. `subject` is
-    the object itself, for subscribers that show more of it than a bot may see.
+    `data` is Discord's payload without what differs from receiver to receiver. `bots` narrows the receivers to some
+    bots' user ids (direct conversations, interactions; empty: no bot at all, only the page cares); None means every bot
+    in the guild. `subject` is the object itself, for subscribers that show more of it than a bot may see.
     """
 
     name: str

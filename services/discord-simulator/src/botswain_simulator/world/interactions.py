@@ -1,4 +1,6 @@
-"""Application commands, and people using them (Discord docs: interactions/application-commands, receiving-and-responding)."""
+"""Application commands, and people using them (Discord docs: interactions/application-commands,
+receiving-and-responding).
+"""
 
 import secrets
 
@@ -77,7 +79,9 @@ class Interactions(Threads):
         *,
         autocomplete: bool = False,
     ) -> Interaction:
-        """Let a user run a command. `options` are `{"name", "value"}` or, for subcommands, `{"name", "options": […]}`."""
+        """Let a user run a command. `options` are `{"name", "value"}` or, for subcommands, `{"name", "options":
+        […]}`.
+        """
         data: Json = {"id": command.id, "name": command.body["name"], "type": command.body["type"]}
         if command.guild_id:
             data["guild_id"] = command.guild_id

@@ -55,7 +55,8 @@ class Messages(Channels):
     def post(self, channel: Channel, author: User, draft: Draft | str, *, message_id: str | None = None) -> Message:
         """Write a message; everyone who may hears of it. An ephemeral one reaches its bot and the page alone.
 
-        `message_id` is for the first message of a forum's post, which has the thread's id; it must be above all ids in the channel.
+        `message_id` is for the first message of a forum's post, which has the thread's id; it must be above all ids in
+        the channel.
         """
         if isinstance(draft, str):
             draft = Draft(draft)
@@ -248,7 +249,9 @@ class Messages(Channels):
         return mentions.Mentions(users, roles, found.everyone and may_all)
 
     def _resolve_embedded_files(self, message: Message) -> None:
-        """Point `attachment://name` in embeds at the file. Discord then leaves that file out of the message's attachments."""
+        """Point `attachment://name` in embeds at the file. Discord then leaves that file out of the message's
+        attachments.
+        """
         shown: set[str] = set()
         for embed in message.embeds:
             for part in ("image", "thumbnail", "footer", "author"):

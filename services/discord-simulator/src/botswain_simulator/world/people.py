@@ -13,7 +13,9 @@ from botswain_simulator.world.store import Store
 
 
 def make_token(application_id: str, generation: int = 0) -> str:
-    """A token of Discord's form (id in base64, time, signature). Always the same for the same bot, so that tests can write it down."""
+    """A token of Discord's form (id in base64, time, signature). Always the same for the same bot, so that tests can
+    write it down.
+    """
     signature = hmac.new(b"botswain-simulator", f"{application_id}.{generation}".encode(), hashlib.sha256).digest()
     parts = (application_id.encode(), (int(application_id) >> 22).to_bytes(6)[-4:], signature[:28])
     return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)

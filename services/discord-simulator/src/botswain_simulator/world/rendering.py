@@ -1,4 +1,6 @@
-"""Messages in Discord's shape. Apart from `payloads`, since a message names users, members and threads that only the world knows."""
+"""Messages in Discord's shape. Apart from `payloads`, since a message names users, members and threads that only the
+world knows.
+"""
 
 from botswain_simulator import payloads
 from botswain_simulator.intents import MESSAGE_CONTENT
@@ -11,7 +13,9 @@ _REFERENCING = {MessageType.REPLY, MessageType.THREAD_STARTER_MESSAGE, MessageTy
 
 
 def message(store: Store, item: Message, *, viewer_id: str | None, links: Links, quoted: bool = False) -> Json:
-    """A message as REST gives it to `viewer_id` (which decides `reactions[].me`). `quoted` ones do not quote in turn."""
+    """A message as REST gives it to `viewer_id` (which decides `reactions[].me`). `quoted` ones do not quote in
+    turn.
+    """
     users = store.users
     payload: Json = {
         "id": item.id,

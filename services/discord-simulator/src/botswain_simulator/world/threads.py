@@ -24,7 +24,9 @@ class Threads(Messages):
         rate_limit_per_user: int = 0,
         applied_tags: tuple[str, ...] = (),
     ) -> Channel:
-        """Open a thread under a channel, from a message or on its own. One opened from a message has the message's id."""
+        """Open a thread under a channel, from a message or on its own. One opened from a message has the message's
+        id.
+        """
         if parent.guild_id is None or parent.thread is not None:
             raise WorldError(
                 f"channel_id: {parent.id} can hold no threads; choose a guild's text, announcement or forum channel"

@@ -6,6 +6,6 @@ from botswain_simulator.world.webhooks import Webhooks
 class World(Webhooks):
     """Everything the simulated Discord knows. In memory, single-threaded, and without any I/O.
 
-    Operations return the object they made and tell subscribers at once (`subscribe`). They trust their arguments as far as Discord's
-    rules go: `rest` and `control` check what comes from outside.
+    Operations return the object they made and tell subscribers at once (`subscribe`). They trust their arguments as far
+    as Discord's rules go: `rest` and `control` check what comes from outside.
     """
