@@ -59,7 +59,8 @@ async def test_a_person_writes_and_the_bot_answers(page: Page) -> None:
     asked = page.locator(".message", has_text="react with 🚀")
     await expect(asked.locator(".reaction[data-emoji]")).to_contain_text("1", timeout=ANSWER_MS)
     await write(page, "edit Weighing anchor … to **Anchor aweigh.** Course set for `#general`.")
-    await expect(page.locator(".message strong", has_text="Anchor aweigh.")).to_be_visible(timeout=ANSWER_MS)
+    edited = page.locator(".message", has_text="Anchor aweigh.").filter(has_text="(edited)")
+    await expect(edited.locator("strong")).to_be_visible(timeout=ANSWER_MS)
     await write(page, "send three messages")
     for number in (1, 2, 3):
         await expect(page.get_by_text(f"Message {number} of 3", exact=True)).to_be_visible(timeout=ANSWER_MS)

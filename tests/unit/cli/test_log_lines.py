@@ -88,6 +88,14 @@ def test_a_structured_traceback_reads_like_pythons(capsys: pytest.CaptureFixture
     assert "exception" not in line.fields
 
 
+def test_the_members_of_an_exception_group_are_shown() -> None:
+    """Each member stands indented above the group."""
+    member = [{"exc_type": "ValueError", "exc_value": "inner", "frames": []}]
+    group = [{"exc_type": "ExceptionGroup", "exc_value": "outer (1)", "frames": [], "exceptions": [member]}]
+    line = parse("x", json.dumps({"event": "e", "exception": group}))
+    assert line.traceback == ("    ValueError: inner", "ExceptionGroup: outer (1)")
+
+
 def test_last_words_prefer_the_last_error() -> None:
     """A death is explained by the last line of level error, with its cause."""
     lines = [

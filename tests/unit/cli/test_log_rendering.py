@@ -9,6 +9,8 @@ from datetime import datetime
 import pytest
 from botswain_cli.logs import LogLine, Style, parse, render
 from botswain_cli.logs.rendering import show_value
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.cells import cell_len
 
 LOCAL = datetime(2026, 11, 22, 14, 3, 7, 120_000).astimezone()
@@ -45,6 +47,46 @@ def test_fields_wrap_within_the_width(width: int) -> None:
     text = render(line(**fields), Style(width=width))
     assert all(cell_len(row) <= width for row in text.splitlines())
     assert all(f"{key}={value}" in text for key, value in fields.items())
+
+
+def test_a_value_wider_than_the_terminal_goes_on_in_the_next_row() -> None:
+    """It is cut into rows under the event, whole, and what follows comes after it."""
+    reason = "x" * 150
+    rows = render(line(reason=reason, next=1), Style(width=100)).splitlines()
+    assert all(cell_len(row) <= 100 for row in rows)
+    assert "".join(row[32:] if row.startswith(" ") else "" for row in rows).replace(" ", "") == f"reason={reason}next=1"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+NAMES = st.sampled_from(
+    [
+        "event",
+        "level",
+        "timestamp",
+        "service",
+        "logger",
+        "correlation_id",
+        "exception",
+        "stack",
+        "frames",
+        "exceptions",
+        "other",
+    ]
+)
+
+
+@given(
+    st.dictionaries(NAMES, JSON | st.lists(st.dictionaries(NAMES, JSON)), max_size=8),
+    st.sampled_from([None, 20, 69, 100]),
+)
+def test_whatever_a_child_logs_can_be_shown(values: dict[str, object], width: int | None) -> None:
+    """No JSON object, however odd, breaks the rendering or reaches the terminal as a control character."""
+    rendered = render(parse("x", json.dumps({"event": "e", **values})), Style(width=width))
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", rendered)
 
 
 def test_elsewhere_than_on_a_terminal_lines_are_whole() -> None:

@@ -11,6 +11,7 @@ import contextlib
 import os
 import secrets
 import signal
+import sys
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,7 +21,7 @@ from botswain_cli import plan, ports, probes, state_file, tables
 from botswain_cli.discord_api import application_id, check_token
 from botswain_cli.errors import PartFailedError
 from botswain_cli.logs import last_words
-from botswain_cli.output import LogWriter, stderr_writer
+from botswain_cli.output import LogWriter, write_line
 from botswain_cli.plan import Discord, PlannedPart, Ports
 from botswain_cli.state_file import Running, RunningPart
 from botswain_cli.supervisor import Part, Supervisor
@@ -92,8 +93,9 @@ class _Run:
         self._discord = discord
         self._grace = grace
         self._stop = asyncio.Event()
-        self._writer: LogWriter = stderr_writer(raw=options.raw_logs, on_gone=self._stop.set)
+        self._writer: LogWriter = LogWriter(sys.stderr, raw=options.raw_logs, on_gone=self._stop.set)
         self._supervisor: Supervisor | None = None
+        self._save_failed = False
         self._created = state_file.process_created(os.getpid()) or 0.0
 
     async def until_signal(self) -> None:
@@ -142,19 +144,25 @@ class _Run:
         return Running(os.getpid(), self._created, page, parts)
 
     def _save(self) -> None:
-        state_file.write(self._options.data_dir, self._running())
+        """For `botswain status`, without which everything else goes on."""
+        try:
+            state_file.write(self._options.data_dir, self._running())
+        except OSError as error:
+            if not self._save_failed:
+                self._writer.says(
+                    "warning", f"{state_file.FILE} can't be written, `botswain status` won't know: {error}"
+                )
+            self._save_failed = True
 
     def _announce(self) -> None:
         """Say what runs where: one line of JSON, or a table."""
         running = self._running()
         if self._options.as_json:
-            print(state_file.as_json(running), flush=True)
-            return
-        console = tables.console()
-        console.print(tables.running_table(running))
-        for line in tables.how_to_speak(running, self._discord.application_id):
-            console.print(line, soft_wrap=True)
-        console.print()
+            text = state_file.as_json(running)
+        else:
+            text = tables.announcement(running, self._discord.application_id)
+        if not write_line(sys.stdout, text):
+            self._writer.says("warning", "nobody reads standard output; `botswain status` tells what runs where")
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:

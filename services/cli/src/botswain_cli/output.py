@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Literal, TextIO
@@ -60,16 +59,20 @@ class LogWriter:
         return Style(colour=self._colour, width=width)
 
     def _write(self, text: str) -> None:
-        if self._gone:
-            return
-        try:
-            self._stream.write(text + "\n")
-            self._stream.flush()
-        except BrokenPipeError:
+        if not self._gone and not write_line(self._stream, text):
             self._gone = True
-            # Python flushes stderr once more at its exit; give it something to flush to.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
             self._on_gone()
+
+
+def write_line(stream: TextIO, text: str) -> bool:
+    """Whether anybody still read it. When not, the stream leads nowhere from then on: Python flushes it once more at its exit."""
+    try:
+        stream.write(text + "\n")
+        stream.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return False
+    return True
 
 
 def wants_colour(terminal: bool, environ: Mapping[str, str]) -> bool:
@@ -77,8 +80,3 @@ def wants_colour(terminal: bool, environ: Mapping[str, str]) -> bool:
     if environ.get("NO_COLOR"):
         return False
     return terminal or bool(environ.get("FORCE_COLOR"))
-
-
-def stderr_writer(*, raw: bool, on_gone: Callable[[], None]) -> LogWriter:
-    """The command's log writer."""
-    return LogWriter(sys.stderr, raw=raw, on_gone=on_gone)

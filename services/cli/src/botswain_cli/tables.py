@@ -54,6 +54,16 @@ def how_to_speak(running: Running, application_id: str) -> list[str]:
     ]
 
 
+def announcement(running: Running, application_id: str) -> str:
+    """What runs where and what to do next, with an empty line after it."""
+    out = console()
+    with out.capture() as captured:
+        out.print(running_table(running))
+        for line in how_to_speak(running, application_id):
+            out.print(line, soft_wrap=True)
+    return captured.get()
+
+
 def status_table(rows: Sequence[Row]) -> Table:
     """How each part is."""
     table = _table("part", "address", "alive", "ready", "pid", "")

@@ -9,8 +9,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 _LEVELS = {
     "trace": "debug",
     "notset": "debug",
@@ -43,7 +44,7 @@ def parse(part: str, line: str) -> LogLine:
         return LogLine(part=part, event=line)
     try:
         values = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return LogLine(part=part, event=line)
     event = _take(values, _EVENT)
     if not isinstance(event, str):
@@ -53,7 +54,7 @@ def parse(part: str, line: str) -> LogLine:
     logger = str(values.pop("logger", ""))
     if logger and not logger.startswith(_OWN_LOGGERS):
         values["logger"] = logger
-    for hidden in ("trace_id", "span_id"):
+    for hidden in ("trace_id", "span_id", "traceparent"):
         values.pop(hidden, None)
     return LogLine(
         part=part,
@@ -114,18 +115,20 @@ def _traceback(value: Any) -> list[str]:
     if not isinstance(value, list):
         return _text(value)
     lines: list[str] = []
-    for number, stack in enumerate(reversed(value)):
-        if not isinstance(stack, dict):
-            continue
-        if number:
-            direct = (
-                "was the direct cause of" if value[-number].get("is_cause") else "was being handled; during it came"
-            )
-            lines.append(f"  … which {direct}:")
-        for frame in stack.get("frames") or ():
+    link = ""
+    for stack in reversed(_each(value, dict)):
+        if link:
+            lines.append(link)
+        for frame in _each(stack.get("frames"), dict):
             lines.append(f'  File "{frame.get("filename")}", line {frame.get("lineno")}, in {frame.get("name")}')
-            if frame.get("line"):
-                lines.append(f"    {frame['line']}")
+            lines.extend([f"    {frame['line']}"] if frame.get("line") else [])
+        for member in _each(stack.get("exceptions"), list):
+            lines.extend(f"    {row}" for row in _traceback(member))
         summary = f"{stack.get('exc_type', 'Exception')}: {stack.get('exc_value', '')}".removesuffix(": ")
         lines.extend(summary.splitlines() or [summary])
+        link = "  … the direct cause of:" if stack.get("is_cause") else "  … while that was handled:"
     return lines
+
+
+def _each(value: Any, kind: type[T]) -> list[T]:
+    return [item for item in value if isinstance(item, kind)] if isinstance(value, list) else []

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 
 from botswain_cli.logs.lines import LogLine
 
@@ -26,6 +26,7 @@ _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@
 _PLAIN_VALUE = re.compile(r"[^\s\"'={}\[\]\\]+")
 MAX_VALUE = 200
 """Characters of a value on a terminal."""
+MIN_ROOM = 20
 NARROW = 70
 """Columns below which wrapped fields are indented by little."""
 
@@ -50,13 +51,13 @@ def render(line: LogLine, style: Style) -> str:
     left = 12 + 1 + style.name_width + 1 + 5 + 1
     event = _clean(line.event)
     strong = {"warning": "1", "error": "1;31", "critical": "1;31"}.get(line.level, "")
-    pieces = [(cell_len(event), paint(event, strong))]
-    for key, value in _shown_fields(line).items():
-        shown = show_value(value, MAX_VALUE if style.width else None)
-        pieces.append((cell_len(f"{key}={shown}"), paint(f"{_clean(key)}=", "2") + shown))
+    pieces = [(event, paint(event, strong))]
+    for name_, value in _shown_fields(line).items():
+        key, shown = _clean(name_), show_value(value, MAX_VALUE if style.width else None)
+        pieces.append((f"{key}={shown}", paint(f"{key}=", "2") + shown))
     if line.correlation_id:
-        short = _clean(line.correlation_id)[:8]
-        pieces.append((len(short) + 1, paint(f"#{short}", "2")))
+        short = f"#{_clean(line.correlation_id)[:8]}"
+        pieces.append((short, paint(short, "2")))
     text = f"{paint(time, '2')} {name} {level} " + _wrap(pieces, left, style.width)
     return "\n".join([text, *(paint(f"    {_clean(row)}", "2;31") for row in line.traceback)])
 
@@ -86,22 +87,28 @@ def _shown_fields(line: LogLine) -> dict[str, Any]:
     return dict(line.fields)
 
 
-def _wrap(pieces: list[tuple[int, str]], left: int, width: int | None) -> str:
-    """Join pieces of known width with spaces, in rows of at most `width` columns where they fit."""
+def _wrap(pieces: list[tuple[str, str]], left: int, width: int | None) -> str:
+    """Join pieces (plain, painted) with spaces, in rows of at most `width` columns; the first begins at column `left`."""
     if width is None:
-        return " ".join(text for _, text in pieces)
+        return " ".join(painted for _, painted in pieces)
     indent = left if width >= NARROW else 4
-    out, column = "", left
-    for number, (cells, text) in enumerate(pieces):
-        if number and column + 1 + cells > width:
-            out += "\n" + " " * indent
-            column = indent
-        elif number:
-            out += " "
-            column += 1
-        out += text
-        column += cells
-    return out
+    rows, row, column = [], "", left
+    for plain, painted in pieces:
+        for part, text in _cut(plain, painted, max(MIN_ROOM, width - indent)):
+            gap = 1 if row else 0
+            if column > indent and column + gap + cell_len(part) > width:
+                rows.append(row)
+                row, column, gap = "", indent, 0
+            row += " " * gap + text
+            column += gap + cell_len(part)
+    return ("\n" + " " * indent).join([*rows, row])
+
+
+def _cut(plain: str, painted: str, room: int) -> list[tuple[str, str]]:
+    """A piece as it is, or, where it is wider than a row, in parts without colour."""
+    if cell_len(plain) <= room:
+        return [(plain, painted)]
+    return [(part, part) for part in chop_cells(plain, room)]
 
 
 def _clean(text: str) -> str:
