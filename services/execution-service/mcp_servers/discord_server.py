@@ -1,7 +1,8 @@
 """MCP server for Discord's REST API: send a message, edit one, react to one. Runs under execution-service, over stdio.
 
 Environment: DISCORD_BOT_TOKEN, DISCORD_API_URL, DISCORD_ALLOWED_MENTIONS (kinds that messages may ping, e.g. `users,roles`;
-empty: nobody). Calls run side by side in one process; what a bot may do per second is counted here, so run one process of it.
+empty: nobody), DISCORD_REQUESTS_PER_SECOND (50, which is Discord's global limit unless it has granted more). Calls run side by
+side in one process; what a bot may do per second is counted here, so run one process of it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Annotated
 
 from botswain_execution.servers.calls import CallMeta, call_meta, log_libraries
 from botswain_execution.servers.discord_errors import DiscordError
+from botswain_execution.servers.discord_limits import GLOBAL_LIMIT, RateLimiter
 from botswain_execution.servers.discord_rest import DiscordRest, allowed_mentions
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
@@ -43,13 +45,26 @@ class Reaction(BaseModel):
     emoji: str
 
 
-@asynccontextmanager
-async def _connected(_server: MCPServer[DiscordRest]) -> AsyncIterator[DiscordRest]:
-    rest = DiscordRest(
+def _from_environment() -> DiscordRest:
+    """The client. Exits with the reason when a variable is wrong."""
+    try:
+        mentions = allowed_mentions(os.environ.get("DISCORD_ALLOWED_MENTIONS", ""))
+    except ValueError as error:
+        sys.exit(str(error))
+    per_second = os.environ.get("DISCORD_REQUESTS_PER_SECOND") or str(GLOBAL_LIMIT)
+    if not per_second.isdecimal() or int(per_second) < 1:
+        sys.exit(f"DISCORD_REQUESTS_PER_SECOND: {per_second!r} is not a number above 0")
+    return DiscordRest(
         os.environ.get("DISCORD_BOT_TOKEN", ""),
         os.environ.get("DISCORD_API_URL") or "https://discord.com/api/v10",
-        allowed_mentions=allowed_mentions(os.environ.get("DISCORD_ALLOWED_MENTIONS", "")),
+        allowed_mentions=mentions,
+        limiter=RateLimiter(per_second=int(per_second)),
     )
+
+
+@asynccontextmanager
+async def _connected(_server: MCPServer[DiscordRest]) -> AsyncIterator[DiscordRest]:
+    rest = _from_environment()
     try:
         yield rest
     finally:
@@ -121,8 +136,4 @@ async def discord_add_reaction(
 
 
 if __name__ == "__main__":
-    try:
-        allowed_mentions(os.environ.get("DISCORD_ALLOWED_MENTIONS", ""))
-    except ValueError as error:
-        sys.exit(str(error))
     server.run()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from botswain_execution.settings import shipped_config
 from botswain_proto.v1 import execution_pb2
+from botswain_simulator import Simulator
 from structlog.testing import capture_logs
 
 Start = Callable[..., Awaitable[Any]]
@@ -142,3 +143,34 @@ async def test_without_a_token_tools_say_so(start_service: Start, fake_discord: 
     assert response.is_error
     assert "DISCORD_BOT_TOKEN is not set" in text(response)
     assert fake_discord.asked == []
+
+
+async def test_against_the_simulator(start_service: Start, tmp_path: Any) -> None:
+    """The simulator accepts every request under Discord's own limits, and a repeated key makes no second message."""
+    async with Simulator(port=0) as sim:
+        running = await _start(start_service, sim.api_url, tmp_path, sim.token)
+        channel = next(channel for channel in sim.world.channels.values() if channel.name == "bots")
+
+        async def call(name: str, key: str = "", **arguments: str) -> execution_pb2.CallToolResponse:
+            given = {"channel_id": channel.id, **arguments}
+            answer: execution_pb2.CallToolResponse = await running.call(
+                name, given, context=context(channel.id, "404"), idempotency_key=key
+            )
+            return answer
+
+        sent = [await call("discord_send_message", key="run1step1", content="once @everyone") for _ in range(2)]
+        (message_id,) = {answer.structured_content["message_id"] for answer in sent}
+        edited = await call("discord_edit_message", message_id=message_id, content="twice")
+        reactions = await asyncio.gather(
+            *(call("discord_add_reaction", message_id=message_id, emoji=emoji) for emoji in ("👍", "🎉", "⚓"))
+        )
+        assert not any(answer.is_error for answer in (edited, *reactions)), [text(a) for a in (edited, *reactions)]
+        unknown = await call("discord_send_message", channel_id="404", content="x")
+        missing = await call("discord_add_reaction", message_id="405", emoji="👍")
+
+        (message,) = channel.messages.values()
+        assert message.content == "twice"
+        assert sim.stats.nonce_duplicates
+        assert not sim.stats.rate_limited
+    assert "there is no such channel" in text(unknown)
+    assert "there is no such message" in text(missing)

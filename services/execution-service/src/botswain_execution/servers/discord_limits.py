@@ -26,6 +26,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 GLOBAL_LIMIT = 50
+"""Requests a second, unless Discord has granted the bot more."""
 GLOBAL_WINDOW = 1.0
 INVALID_LIMIT = 9_000
 INVALID_WINDOW = 600.0
@@ -88,10 +89,13 @@ class RateLimiter:
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
         longest_wait: float = LONGEST_WAIT,
+        per_second: int = GLOBAL_LIMIT,
     ) -> None:
+        """`per_second`: the global limit. `clock` and `sleep` are for tests."""
         self._clock = clock
         self._sleep = sleep
         self._longest_wait = longest_wait
+        self._per_second = per_second
         self._lanes: dict[tuple[str, str], _Lane] = {}
         self._buckets: dict[tuple[str, str], Bucket] = {}
         self._sent: deque[float] = deque()
@@ -139,8 +143,8 @@ class RateLimiter:
         delays = [self._blocked_until - now]
         if lane.known:
             delays.append(lane.bucket.delay(now))
-        if len(self._sent) >= GLOBAL_LIMIT:
-            delays.append(self._sent[-GLOBAL_LIMIT] + GLOBAL_WINDOW - now)
+        if len(self._sent) >= self._per_second:
+            delays.append(self._sent[-self._per_second] + GLOBAL_WINDOW - now)
         if len(self._invalid) >= INVALID_LIMIT:
             delays.append(self._invalid[0] + INVALID_WINDOW - now)
         return max(delays)
