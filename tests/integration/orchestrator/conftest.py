@@ -13,6 +13,8 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
+from botswain_orchestrator import delivery, turns
 from botswain_orchestrator.service import OrchestratorService
 from botswain_orchestrator.settings import OrchestratorSettings
 from botswain_proto.v1 import event_pb2, execution_pb2, execution_pb2_grpc, orchestrator_pb2, orchestrator_pb2_grpc
@@ -217,3 +219,13 @@ def message(
     event.routing.reply_channel_id = channel
     event.routing.conversation.conversation_id = f"discord:{BOT}:{channel}"
     return event
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What delivery and turns log, each line as a dict with what was bound, however logging is set up."""
+    capture = structlog.testing.LogCapture()
+    logger = structlog.wrap_logger(None, processors=[structlog.contextvars.merge_contextvars, capture])
+    for module in (delivery, turns):
+        monkeypatch.setattr(module, "log", logger)
+    return capture.entries

@@ -150,7 +150,7 @@ async def test_endless_tool_calls_end(
 
 @PROVIDERS
 async def test_a_refusal_fails_the_turn_and_names_no_key(
-    provider: str, server: ModelServer, tmp_path: Path, execution: FakeExecution, capsys: pytest.CaptureFixture[str]
+    provider: str, server: ModelServer, tmp_path: Path, execution: FakeExecution, logged: list[Any]
 ) -> None:
     """The server's words are the reason; the key in them is struck out, in the answer and in the log."""
     server.answers = [JSONResponse({"error": {"message": f"bad key {KEY}"}}, status_code=401)]
@@ -158,8 +158,8 @@ async def test_a_refusal_fails_the_turn_and_names_no_key(
         result = await orchestrator.ask("hello")
     assert result.status == orchestrator_pb2.TURN_STATUS_FAILED
     assert "bad key ***" in result.error
-    captured = capsys.readouterr()
-    assert KEY not in captured.out + captured.err + result.error
+    assert [line["reason"] for line in logged if line["event"] == "turn_failed"] == [result.error]
+    assert KEY not in str(logged) + result.error
 
 
 async def test_a_turn_that_takes_too_long_is_ended(

@@ -79,10 +79,7 @@ async def test_after_a_failed_call_the_text_arrives_all_the_same(
 
 
 async def test_when_even_the_fallback_fails_it_is_logged(
-    orchestrator: Orchestrator,
-    execution: FakeExecution,
-    caplog: pytest.LogCaptureFixture,
-    capsys: pytest.CaptureFixture[str],
+    orchestrator: Orchestrator, execution: FakeExecution, logged: list[Any]
 ) -> None:
     """The log has the correlation id and the text's length at level error; the turn says that nothing was delivered."""
 
@@ -93,11 +90,11 @@ async def test_when_even_the_fallback_fails_it_is_logged(
     asked = message("hello")
     result = await orchestrator.process(asked)
     assert (result.status, result.delivery) == (COMPLETED, orchestrator_pb2.DELIVERY_FAILED)
-    line = next(line for line in capsys.readouterr().out.splitlines() if "answer_not_delivered" in line)
-    assert "error" in line
-    assert asked.correlation_id in line
-    assert f"characters={len(result.response)}" in line
-    assert "Missing Access" in line
+    line = next(line for line in logged if line["event"] == "answer_not_delivered")
+    assert line["log_level"] == "error"
+    assert line["correlation_id"] == asked.correlation_id
+    assert line["characters"] == len(result.response)
+    assert "Missing Access" in line["reason"]
 
 
 async def test_a_long_answer_is_sent_in_parts(orchestrator: Orchestrator, execution: FakeExecution) -> None:

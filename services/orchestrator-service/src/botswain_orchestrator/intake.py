@@ -129,16 +129,21 @@ class Intake:
         """Take nothing new, start no turn; those who wait for a turn that didn't start are told so."""
         self.draining.set()
         for entry in self._lanes.close():
-            for waiter in self._waiters.pop(entry.id, ()):
-                if not waiter.done():  # else its caller went away
-                    waiter.set_exception(DrainingError(_LATER))
+            self._postpone(entry)
 
     def _recorded(self, recording: Recording) -> None:
         self._enqueue(recording.new)
 
     def _enqueue(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
-            self._lanes.put(entry.lane, entry)
+            if not self._lanes.put(entry.lane, entry):
+                self._postpone(entry)
+
+    def _postpone(self, entry: Entry) -> None:
+        """The event's turn comes after the next start; who waits for it is told."""
+        for waiter in self._waiters.pop(entry.id, ()):
+            if not waiter.done():  # else its caller went away
+                waiter.set_exception(DrainingError(_LATER))
 
 
 def _as_duplicate(result: orchestrator_pb2.ProcessResponse) -> orchestrator_pb2.ProcessResponse:

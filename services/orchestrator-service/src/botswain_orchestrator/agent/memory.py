@@ -2,8 +2,7 @@
 
 A checkpointer of our own rather than `langgraph-checkpoint-sqlite`, for three reasons. The turn's checkpoint and the
 end of its event are committed together, so memory never misses a turn that was answered nor holds one that was not;
-a turn that fails leaves nothing. A turn costs no write of its own (a packaged saver: two to five transactions). And
-whatever engine the ledger has, this has too.
+a turn that fails leaves nothing. A turn costs no commit of its own. And whatever engine the ledger has, this has too.
 
 Only the latest checkpoint of a thread is kept, and only at the end of a turn: the graph runs with
 `durability="exit"`. What LangGraph would store between steps (`put_writes`) has no reader then, and isn't stored.
