@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 from botswain_execution.servers.calls import CallMeta, call_meta, log_libraries
 from botswain_execution.servers.discord_errors import DiscordError
@@ -45,26 +45,24 @@ class Reaction(BaseModel):
     emoji: str
 
 
-def _from_environment() -> DiscordRest:
-    """The client. Exits with the reason when a variable is wrong."""
-    try:
-        mentions = allowed_mentions(os.environ.get("DISCORD_ALLOWED_MENTIONS", ""))
-    except ValueError as error:
-        sys.exit(str(error))
+def _limits() -> tuple[dict[str, Any], int]:
+    """What messages may ping, and requests a second. Raises ValueError naming the variable that is wrong."""
+    mentions = allowed_mentions(os.environ.get("DISCORD_ALLOWED_MENTIONS", ""))
     per_second = os.environ.get("DISCORD_REQUESTS_PER_SECOND") or str(GLOBAL_LIMIT)
     if not per_second.isdecimal() or int(per_second) < 1:
-        sys.exit(f"DISCORD_REQUESTS_PER_SECOND: {per_second!r} is not a number above 0")
-    return DiscordRest(
-        os.environ.get("DISCORD_BOT_TOKEN", ""),
-        os.environ.get("DISCORD_API_URL") or "https://discord.com/api/v10",
-        allowed_mentions=mentions,
-        limiter=RateLimiter(per_second=int(per_second)),
-    )
+        raise ValueError(f"DISCORD_REQUESTS_PER_SECOND: {per_second!r} is not a number above 0")
+    return mentions, int(per_second)
 
 
 @asynccontextmanager
 async def _connected(_server: MCPServer[DiscordRest]) -> AsyncIterator[DiscordRest]:
-    rest = _from_environment()
+    mentions, per_second = _limits()
+    rest = DiscordRest(
+        os.environ.get("DISCORD_BOT_TOKEN", ""),
+        os.environ.get("DISCORD_API_URL") or "https://discord.com/api/v10",
+        allowed_mentions=mentions,
+        limiter=RateLimiter(per_second=per_second),
+    )
     try:
         yield rest
     finally:
@@ -136,4 +134,8 @@ async def discord_add_reaction(
 
 
 if __name__ == "__main__":
+    try:
+        _limits()
+    except ValueError as error:
+        sys.exit(str(error))
     server.run()
