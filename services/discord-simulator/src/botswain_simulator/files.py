@@ -57,8 +57,10 @@ class Files:
         """An avatar, icon or emoji: what was uploaded, else a made-up one."""
         parts = request.match_info["rest"].split("/")
         owner = parts[0].split(".")[0]
-        for guild in self._world.guilds.values():
-            if (emoji := guild.emojis.get(owner)) and emoji.image:
+        world = self._world
+        tables = (*(g.emojis for g in world.guilds.values()), *(a.emojis for a in world.applications.values()))
+        for emojis in tables if request.match_info.get("kind") == "emojis" else ():
+            if (emoji := emojis.get(owner)) and emoji.image:
                 return web.Response(body=emoji.image, content_type="image/png")
         return web.Response(body=identicon(owner), content_type="image/png", headers={"Cache-Control": "max-age=86400"})
 

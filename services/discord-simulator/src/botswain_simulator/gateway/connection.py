@@ -232,7 +232,12 @@ class Connection:
             self._hub.world.set_presence(self._session.application.user, data)
         elif op == Op.REQUEST_GUILD_MEMBERS:
             self._request_members(self._session, data)
-        # Voice and the soundboard are taken and left at that: there is no voice server.
+        elif op == Op.REQUEST_SOUNDBOARD_SOUNDS:
+            for guild_id in data.get("guild_ids") or []:
+                self._hub.dispatch_to(
+                    [self._session], "SOUNDBOARD_SOUNDS", {"guild_id": guild_id, "soundboard_sounds": []}
+                )
+        # A voice state is taken and left at that: there is no voice server.
 
     def _heartbeat(self, _data: Any) -> None:
         self._stats.gateway["heartbeats"] += 1

@@ -19,6 +19,7 @@ from botswain_simulator.rest import (
     bodies,
     channels,
     commands,
+    emojis,
     errors,
     gateway,
     guilds,
@@ -26,6 +27,7 @@ from botswain_simulator.rest import (
     messages,
     ratelimits,
     reactions,
+    stubs,
     threads,
     users,
     webhooks,
@@ -37,7 +39,20 @@ from botswain_simulator.world import World
 
 log = logging.getLogger(__name__)
 
-_MODULES = (gateway, users, guilds, channels, messages, reactions, threads, commands, interactions, webhooks)
+_MODULES = (
+    gateway,
+    users,
+    guilds,
+    channels,
+    messages,
+    reactions,
+    threads,
+    commands,
+    interactions,
+    webhooks,
+    stubs,
+    emojis,
+)
 _VERSIONED = re.compile(r"(?:/api)?(?:/v(\d+))?(/.*)?")
 _VERSIONS = {None, "6", "7", "8", "9", "10"}
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*")

@@ -55,21 +55,3 @@ def get_authorization(ctx: Context) -> Json:
         "expires": "2100-01-01T00:00:00+00:00",
         "user": payloads.user(ctx.me.user),
     }
-
-
-@routes("GET", "/voice/regions")
-def get_voice_regions(_ctx: Context) -> list[Json]:
-    return [{"id": "us-east", "name": "US East", "optimal": True, "deprecated": False, "custom": False}]
-
-
-@routes("GET", "/sticker-packs")
-def get_sticker_packs(_ctx: Context) -> Json:
-    return {"sticker_packs": []}
-
-
-@routes("GET", "/applications/{application_id}/entitlements")
-@routes("GET", "/applications/{application_id}/skus")
-@routes("GET", "/applications/{application_id}/role-connections/metadata")
-def get_nothing(_ctx: Context) -> list[Json]:
-    """Shops are not simulated: there is nothing in them."""
-    return []

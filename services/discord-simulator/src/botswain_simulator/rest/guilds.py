@@ -1,16 +1,12 @@
-"""Guilds, their members, roles, emojis and bans (resources/guild, resources/emoji)."""
-
-import base64
-import re
+"""Guilds, their members, roles and bans (resources/guild)."""
 
 from botswain_simulator import payloads
 from botswain_simulator.models import Guild, Json, Member, Role
 from botswain_simulator.permissions import EVERYONE_DEFAULT, Permissions
 from botswain_simulator.rest import errors
-from botswain_simulator.rest.routing import Context, Reply, Routes
+from botswain_simulator.rest.routing import Context, Routes
 
 routes = Routes()
-_DATA_URI = re.compile(r"data:image/[\w+.-]+;base64,(.*)", re.DOTALL)
 
 
 @routes("GET", "/guilds/{guild_id}")
@@ -204,80 +200,6 @@ def unban(ctx: Context) -> None:
     if user.id not in guild.bans:
         raise errors.unknown("ban")
     ctx.world.unban(guild, user)
-
-
-@routes("GET", "/guilds/{guild_id}/emojis")
-def list_emojis(ctx: Context) -> list[Json]:
-    return [payloads.emoji(e, ctx.world.users.get(e.user_id or "")) for e in ctx.guild().emojis.values()]
-
-
-@routes("GET", "/guilds/{guild_id}/emojis/{emoji_id}")
-def get_emoji(ctx: Context) -> Json:
-    emoji = ctx.guild().emojis.get(ctx.params["emoji_id"])
-    if emoji is None:
-        raise errors.unknown("emoji")
-    return payloads.emoji(emoji, ctx.world.users.get(emoji.user_id or ""))
-
-
-@routes("POST", "/guilds/{guild_id}/emojis")
-def create_emoji(ctx: Context) -> Reply:
-    guild = ctx.guild(Permissions.MANAGE_GUILD_EXPRESSIONS)
-    form = ctx.form()
-    name = form.text("name", shortest=2, longest=32, required=True)
-    image = form.text("image", required=True)
-    form.check()
-    match = _DATA_URI.fullmatch(image or "")
-    if match is None:
-        raise errors.invalid_field("image", "BASE_TYPE_IMAGE", "Must be a data URI: data:image/png;base64,...")
-    emoji = ctx.world.add_emoji(guild, name or "", image=base64.b64decode(match[1]), user_id=ctx.me.id)
-    return Reply(201, payloads.emoji(emoji, ctx.me.user))
-
-
-@routes("PATCH", "/guilds/{guild_id}/emojis/{emoji_id}")
-def edit_emoji(ctx: Context) -> Json:
-    guild = ctx.guild(Permissions.MANAGE_GUILD_EXPRESSIONS)
-    payload: Json = get_emoji(ctx)
-    form = ctx.form()
-    name = form.text("name", shortest=2, longest=32)
-    form.check()
-    emoji = guild.emojis[payload["id"]]
-    emoji.name = name or emoji.name
-    ctx.world.emit_emojis(guild)
-    return payloads.emoji(emoji)
-
-
-@routes("DELETE", "/guilds/{guild_id}/emojis/{emoji_id}")
-def delete_emoji(ctx: Context) -> None:
-    guild = ctx.guild(Permissions.MANAGE_GUILD_EXPRESSIONS)
-    if guild.emojis.pop(ctx.params["emoji_id"], None) is None:
-        raise errors.unknown("emoji")
-    ctx.world.emit_emojis(guild)
-
-
-@routes("GET", "/applications/{application_id}/emojis")
-def list_application_emojis(ctx: Context) -> Json:
-    return {"items": [payloads.emoji(e, ctx.me.user) for e in ctx.me.emojis.values()]}
-
-
-@routes("GET", "/guilds/{guild_id}/stickers")
-@routes("GET", "/guilds/{guild_id}/scheduled-events")
-@routes("GET", "/guilds/{guild_id}/integrations")
-@routes("GET", "/guilds/{guild_id}/auto-moderation/rules")
-@routes("GET", "/guilds/{guild_id}/templates")
-@routes("GET", "/guilds/{guild_id}/regions")
-def list_nothing(ctx: Context) -> list[Json]:
-    """What guilds in the simulator have none of."""
-    ctx.guild()
-    return []
-
-
-@routes("GET", "/guilds/{guild_id}/audit-logs")
-def get_audit_log(ctx: Context) -> Json:
-    """Always empty: the simulator keeps no audit log."""
-    ctx.guild()
-    names = ("application_commands", "audit_log_entries", "auto_moderation_rules", "guild_scheduled_events", "integrations",
-             "threads", "users", "webhooks")  # fmt: skip
-    return {name: [] for name in names}
 
 
 def _member(ctx: Context, guild: Guild) -> Member:
