@@ -193,7 +193,11 @@ def result(run: Run, logs: Sequence[Json], extras: Json, stats: Json) -> Json:
         **extras,
         "trace_id": trace_id,
         "trace_lines": counts,
-        "sim": {key: stats[key] for key in ("messages", "duplicates", "rate_limited") if key in stats},
+        "simulator": {
+            "messages": stats["messages"],
+            "nonce": stats["nonce"],
+            "rate_limited": stats["rest"]["rate_limited"],
+        },
         "problems": problems[:20],
     }
 

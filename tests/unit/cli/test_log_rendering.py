@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 from botswain_cli.logs import LogLine, Style, parse, render
 from botswain_cli.logs.rendering import show_value
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -79,6 +79,7 @@ NAMES = st.sampled_from(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(NAMES, JSON | st.lists(st.dictionaries(NAMES, JSON)), max_size=8),
     st.sampled_from([None, 20, 69, 100]),
