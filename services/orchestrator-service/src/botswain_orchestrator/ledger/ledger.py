@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import Any
 
 from botswain_proto.v1 import coordination_pb2, event_pb2, orchestrator_pb2
-from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from botswain_orchestrator.ledger.database import Database
@@ -178,6 +178,13 @@ class Ledger:
 
         return await self._database.read(work)
 
+    async def checkpoint_id(self, thread_id: str, namespace: str) -> str | None:
+        """The id of the latest checkpoint of a thread."""
+        key = {"thread": thread_id, "space": namespace}
+        return await self._database.read(
+            lambda connection: connection.execute(_CHECKPOINT_ID, key).scalar_one_or_none()
+        )
+
     async def forget(self, thread_id: str) -> None:
         """Drop what a conversation remembers."""
         statement = checkpoints.delete().where(checkpoints.c.thread_id == thread_id)
@@ -213,9 +220,9 @@ _START = (
 _CLOSE = (
     update(events).where(events.c.id == bindparam("row")).values(status=bindparam("ended"), finished_at=bindparam("at"))
 )
-_CHECKPOINT = select(*(checkpoints.c[name] for name in Checkpoint.__slots__)).where(
-    checkpoints.c.thread_id == bindparam("thread"), checkpoints.c.namespace == bindparam("space")
-)
+_OF_THREAD = and_(checkpoints.c.thread_id == bindparam("thread"), checkpoints.c.namespace == bindparam("space"))
+_CHECKPOINT = select(*(checkpoints.c[name] for name in Checkpoint.__slots__)).where(_OF_THREAD)
+_CHECKPOINT_ID = select(checkpoints.c.checkpoint_id).where(_OF_THREAD)
 _INSERT_EVENTS = upsert(events).on_conflict_do_nothing().returning(events.c.id, events.c.lane)
 
 
