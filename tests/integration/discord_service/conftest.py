@@ -217,6 +217,14 @@ class Adapter:
         await until(lambda: self._task.done() or self.service.bot.problem() is None, "the shards' connection")
         assert not self._task.done(), self._task.exception()
 
+    async def status(self, code: int) -> dict[str, Any]:
+        """Wait until `/ready` answers with `code`; the answer."""
+        async with asyncio.timeout(DEADLINE):
+            while True:
+                status, body = await self.ready()
+                if status == code:
+                    return body
+
     async def failure(self) -> BaseException | None:
         """Wait for the service to end by itself; why it did."""
         async with asyncio.timeout(DEADLINE):

@@ -34,9 +34,6 @@ class Names:
     def __init__(self) -> None:
         self._guilds: dict[str, _Guild] = {}
 
-    def __len__(self) -> int:
-        return len(self._guilds)
-
     def guild_name(self, guild_id: str) -> str | None:
         """The guild's name, or None when Discord hasn't told it."""
         guild = self._guilds.get(guild_id)

@@ -106,11 +106,10 @@ class Shard:
                 try:
                     await self._connect_and_read()
                 except ReconnectWebSocket as request:
-                    await self._lost(
-                        f"Discord closed or asked to reconnect (code {self._close_code()})", request.resume
-                    )
+                    code = self._close_code()
+                    await self._lost(f"Discord closed or asked to reconnect (code {code})", code, resume=request.resume)
                 except discord.ConnectionClosed as closed:
-                    await self._lost(f"closed with code {closed.code}")
+                    await self._lost(f"closed with code {closed.code}", closed.code)
                 except (OSError, aiohttp.ClientError, TimeoutError) as error:
                     await self._lost(f"{type(error).__name__}: {error}")
         finally:
@@ -147,9 +146,8 @@ class Shard:
         while True:
             await self._websocket.poll_event()
 
-    async def _lost(self, problem: str, resume: bool = True) -> None:
+    async def _lost(self, problem: str, code: int | None = None, *, resume: bool = True) -> None:
         """Note what is left of the connection, and wait before the next."""
-        code = self._close_code()
         websocket, self._websocket = self._websocket, None
         if websocket is not None:
             self.session, self.sequence = websocket.session, websocket.sequence
