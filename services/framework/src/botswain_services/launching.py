@@ -119,16 +119,17 @@ def launch(service_class: type[Service], options: LaunchOptions, init: dict[str,
         launched = _start(service_class, url, order, listener)
         _remember(launched)
         manager = None
-        try:
-            if report_file is not None:
-                _wait(service_class, url, launched, report_file, options)
-                manager = make_client(service_class, url, accepted(service_class, init))
-                manager._launched = launched
-        except BaseException:
-            launched.end()
-            raise
-    if options.block:
-        _stay(launched)
+        with _handing_on(launched) if options.block else contextlib.nullcontext():
+            try:
+                if report_file is not None:
+                    _wait(service_class, url, launched, report_file, options)
+                    manager = make_client(service_class, url, accepted(service_class, init))
+                    manager._launched = launched
+                if options.block:
+                    _stay(launched)
+            except BaseException:
+                launched.end()
+                raise
     return manager
 
 
@@ -240,14 +241,15 @@ def _progress(text: str, wanted: bool, timeout: float) -> Iterator[Any]:
 
 
 def _stay(launched: Launched) -> None:
-    """Wait for the process; hand signals on, so that it drains before this call returns."""
-    with _handing_on(launched):
-        while launched.wait(0.2) is None:
-            pass
+    """Wait for the process, and let signals in now and then."""
+    while launched.wait(0.2) is None:
+        pass
 
 
 @contextlib.contextmanager
 def _handing_on(launched: Launched) -> Iterator[None]:
+    """Make SIGTERM and SIGINT end the process, which drains before this one goes on."""
+
     def hand_on(number: int, _frame: Any) -> None:
         # After Ctrl-C the terminal tells it too; a second signal would end it at once. Closing the pipe says the same once.
         launched.let_go()
