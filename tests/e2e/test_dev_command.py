@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -17,6 +18,8 @@ from botswain_cli.ports import find_free
 from running_platform import READY_DEADLINE, RunningPlatform, alive, family, running_platform, start_dev
 
 DEADLINE = 60.0
+
+pytestmark = pytest.mark.timeout(300)
 
 
 async def until_gone(processes: list[psutil.Process]) -> None:
@@ -141,6 +144,12 @@ async def test_a_part_that_is_killed_comes_back_and_the_bot_answers_again(tmp_pa
         await platform.until_log(lambda line: "execution was ended by SIGKILL; starting it again" in line["event"])
         await platform.until_log(lambda line: line["event"] == "execution is ready again")
         await answered(platform, "after")
+        status = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "botswain_cli", "status", "--json", "--data-dir", str(tmp_path)),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        said, _ = await status.communicate()
+        assert {part["name"]: part["restarts"] for part in json.loads(said)["parts"]}["execution"] == 1
         started = family(platform.process.pid)
         assert len(started) >= 7
         platform.process.kill()

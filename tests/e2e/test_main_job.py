@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.xdist_group("main_job")
+@pytest.mark.timeout(300)
 async def test_every_message_is_answered_once_and_in_order(root: Path) -> None:
     """201 messages over 11 channels, 20 of them with tools: each gets exactly one answer, in order within its channel."""
     process = await asyncio.create_subprocess_exec(

@@ -6,7 +6,11 @@ import pytest
 from main_job import ON_THE_WAY, trace_of
 from running_platform import RunningPlatform
 
-pytestmark = [pytest.mark.xdist_group("platform"), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [
+    pytest.mark.xdist_group("platform"),
+    pytest.mark.timeout(300),
+    pytest.mark.asyncio(loop_scope="session"),
+]
 
 
 async def test_one_trace_id_runs_from_the_frame_to_the_rest_call(platform: RunningPlatform) -> None:

@@ -79,7 +79,7 @@ NAMES = st.sampled_from(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(NAMES, JSON | st.lists(st.dictionaries(NAMES, JSON)), max_size=8),
     st.sampled_from([None, 20, 69, 100]),

@@ -136,12 +136,11 @@ class _Run:
     def _running(self) -> Running:
         assert self._supervisor is not None
         page = f"{self._planned[0].url}/" if self._discord.simulated else ""
-        children = self._supervisor.children
-        parts = tuple(
-            RunningPart(one.name, children[one.name].state, children[one.name].pid, one.addresses)
-            for one in self._planned
-        )
-        return Running(os.getpid(), self._created, page, parts)
+        parts = []
+        for one in self._planned:
+            child = self._supervisor.children[one.name]
+            parts.append(RunningPart(one.name, child.state, child.pid, one.addresses, child.restarts))
+        return Running(os.getpid(), self._created, page, tuple(parts))
 
     def _save(self) -> None:
         """For `botswain status`, without which everything else goes on."""

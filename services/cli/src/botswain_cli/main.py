@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from enum import StrEnum
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -177,6 +178,8 @@ def main() -> None:
     """Entry point. What a person can mend is said in words, without a traceback; exit code 1, or 2 for wrong usage."""
     from botswain_cli.errors import CliError
 
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a table must not fail on a terminal that lacks its lines
     try:
         app()
     except CliError as error:

@@ -28,6 +28,7 @@ class RunningPart:
     state: str
     pid: int | None
     addresses: Mapping[str, str]
+    restarts: int = 0
 
     @property
     def url(self) -> str:

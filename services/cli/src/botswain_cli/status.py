@@ -21,13 +21,15 @@ class Row:
     url: str
     pid: int | None
     answer: Answer
+    restarts: int = 0
 
     @property
     def note(self) -> str:
-        """Why it isn't ready, or what it says besides."""
+        """Why it isn't ready, or what it says besides; and how often it was started again."""
+        about = [f"{key} {_brief(value)}" for key, value in self.answer.details.items()]
         if self.answer.reasons:
-            return explain(self.answer)
-        return ", ".join(f"{key} {_brief(value)}" for key, value in self.answer.details.items())
+            about = [explain(self.answer)]
+        return ", ".join([*about, f"restarts {self.restarts}"] if self.restarts else about)
 
 
 def gather(addresses: Sequence[str], data_dir: Path, timeout: float) -> list[Row]:
@@ -37,13 +39,13 @@ def gather(addresses: Sequence[str], data_dir: Path, timeout: float) -> list[Row
         CliError: an address isn't one, or nothing runs here.
     """
     if addresses:
-        targets: list[tuple[str, str, int | None]] = [("", as_url(address), None) for address in addresses]
-    else:
-        targets = [(part.name, part.url, part.pid) for part in state_file.read(data_dir).parts]
-    answers = asyncio.run(ask_all([url for _, url, _ in targets], timeout))
+        urls = [as_url(address) for address in addresses]
+        answers = asyncio.run(ask_all(urls, timeout))
+        return [Row(answer.service or "?", url, None, answer) for url, answer in zip(urls, answers, strict=True)]
+    parts = state_file.read(data_dir).parts
+    answers = asyncio.run(ask_all([part.url for part in parts], timeout))
     return [
-        Row(name or answer.service or "?", url, pid, answer)
-        for (name, url, pid), answer in zip(targets, answers, strict=True)
+        Row(part.name, part.url, part.pid, answer, part.restarts) for part, answer in zip(parts, answers, strict=True)
     ]
 
 
@@ -73,7 +75,10 @@ def all_ready(rows: Sequence[Row]) -> bool:
 
 def as_json(rows: Sequence[Row]) -> str:
     """One line of JSON."""
-    parts = [{"name": row.name, "url": row.url, "pid": row.pid, **asdict(row.answer)} for row in rows]
+    parts = [
+        {"name": row.name, "url": row.url, "pid": row.pid, "restarts": row.restarts, **asdict(row.answer)}
+        for row in rows
+    ]
     return json.dumps({"ready": all_ready(rows), "parts": parts})
 
 
