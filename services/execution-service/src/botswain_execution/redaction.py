@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 
 _SECRET_NAME = re.compile(
-    r"TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|AUTH", re.IGNORECASE
+    r"TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|AUTH(?!OR)", re.IGNORECASE
 )
 _LEAST_LENGTH = 6
 """Shorter values stand in ordinary words."""
