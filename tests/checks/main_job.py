@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 from answers import Deed, Question, expected_of, judge, kinds, percentile, question
 from running_platform import Json, PlatformError, RunningPlatform, SimEvent, running_platform
 
@@ -225,8 +226,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     data_dir = Path(tempfile.mkdtemp(prefix="botswain-main-job-"))
     try:
         outcome = asyncio.run(check(options, data_dir))
-    except (PlatformError, TimeoutError, OSError) as error:
-        outcome = {"ok": False, "replies": 0, "problems": [str(error) or type(error).__name__]}
+    except (PlatformError, httpx.HTTPError, TimeoutError, OSError, ExceptionGroup) as error:
+        several = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
+        outcome = {"ok": False, "replies": 0, "problems": [f"{type(one).__name__}: {one}" for one in several[:20]]}
     if outcome["ok"]:
         shutil.rmtree(data_dir)
     else:
