@@ -112,30 +112,21 @@ async def test_servers_end_when_the_service_is_killed(
 
 
 @pytest.mark.parametrize(
-    ("values", "config", "code", "words"),
+    ("values", "config", "words"),
     [
-        ({}, '{"mcpServers": {"a": {"command": "x", "replicas": 0}}}', 2, "mcpServers.a.replicas"),
-        ({}, '{"mcpServers": {"a": {"command": "${NOT_SET_ANYWHERE}"}}}', 2, "${NOT_SET_ANYWHERE} isn't set"),
-        ({"MCP_SERVERS_CONFIG": "/no/such.json"}, "", 2, "MCP_SERVERS_CONFIG: can't read /no/such.json"),
-        (
-            {"DISCORD_API_URL": "discord.com"},
-            "{}",
-            2,
-            "DISCORD_API_URL: 'discord.com' is not an http:// or https:// URL",
-        ),
-        ({"GRPC_PORT": "many"}, "{}", 2, "GRPC_PORT: "),
-        ({"SERVICE_AUTH_SECRET": ""}, "{}", 2, "SERVICE_AUTH_SECRET still has its development default"),
+        ({}, '{"mcpServers": {"a": {"command": "x", "replicas": 0}}}', "mcpServers.a.replicas"),
+        ({"SERVICE_AUTH_SECRET": ""}, "{}", "SERVICE_AUTH_SECRET still has its development default"),
     ],
 )
 async def test_wrong_settings_end_the_start_in_one_line(
-    tmp_path: Path, values: dict[str, str], config: str, code: int, words: str
+    tmp_path: Path, values: dict[str, str], config: str, words: str
 ) -> None:
     """A mistake ends the process with 2 and a line that names it, without a traceback."""
     path = tmp_path / "servers.json"
     path.write_text(config)
     process = await start(environment(**{"HTTP_PORT": 0, "GRPC_PORT": 0, "MCP_SERVERS_CONFIG": path, **values}))
     _, stderr = await asyncio.wait_for(process.communicate(), 20)
-    assert process.returncode == code
+    assert process.returncode == 2
     assert words in stderr.decode()
     assert "Traceback" not in stderr.decode()
 
