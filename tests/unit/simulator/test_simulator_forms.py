@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botswain_simulator.rest.app import _MODULES
+from botswain_simulator.rest.app import MODULES
 from botswain_simulator.rest.components import read_components
 from botswain_simulator.rest.embeds import read_embeds
 from botswain_simulator.rest.errors import ApiError
@@ -97,7 +97,7 @@ def test_a_guilds_own_emoji_is_found_by_its_id(world: World) -> None:
 
 @pytest.fixture(scope="module")
 def router() -> Router:
-    return Router([route for module in _MODULES for route in module.routes])
+    return Router([route for module in MODULES for route in module.routes])
 
 
 @pytest.mark.parametrize(

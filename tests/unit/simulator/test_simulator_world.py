@@ -175,6 +175,9 @@ def test_a_world_can_be_described_in_json() -> None:
         ({"users": [{"username": "a"}], "guilds": [{}]}, r"guilds\[0\]\.name"),
         ({"users": [{"username": "a"}], "bots": [{"username": "b", "privileged_intents": ["ALL"]}]}, "MESSAGE_CONTENT"),
         ({"users": [{"username": "a"}, {"username": "a"}]}, "taken"),
+        ({"users": 5}, "users: 5 must be a list"),
+        ({"users": [{"username": "a", "id": "x"}]}, r"users\[0\]\.id: 'x' is not an id"),
+        ({"users": [{"username": "a"}], "guilds": [{"name": "g", "channels": [{"name": "c", "type": 1}]}]}, "type: 1"),
     ],
 )
 def test_a_wrong_description_is_refused_with_its_place(description: object, complaint: str) -> None:

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 Handler = Callable[[ControlRequest], Any]
 _MAX_WAIT_S = 10.0
 
-_ROUTES: dict[str, Handler] = {
+ROUTES: dict[str, Handler] = {
     "GET /sim/state": building.get_state,
     "POST /sim/users": building.add_user,
     "GET /sim/bots": building.list_bots,
@@ -74,7 +74,7 @@ class Control:
             "DELETE /sim/faults/{fault_id}": self._remove_fault,
             "POST /sim/reset": self._start_over,
         }
-        for route, handler in {**_ROUTES, **own}.items():
+        for route, handler in {**ROUTES, **own}.items():
             method, path = route.split(" ")
             app.router.add_route(method, path, partial(self._handle, handler))
         app.router.add_post("/sim/interactions", self._interact)

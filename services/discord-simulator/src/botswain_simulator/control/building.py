@@ -3,7 +3,7 @@
 from botswain_simulator.control import views
 from botswain_simulator.control.requests import ControlRequest
 from botswain_simulator.errors import UnknownObjectError, WorldError
-from botswain_simulator.models import Application, ChannelType, Json
+from botswain_simulator.models import CREATABLE_TYPES, Application, ChannelType, Json
 from botswain_simulator.permissions import EVERYONE_DEFAULT
 from botswain_simulator.world import rendering
 from botswain_simulator.world.defaults import privileged_from
@@ -34,7 +34,7 @@ def add_bot(request: ControlRequest) -> Json:
     """A bot; with `guilds` (a list of ids) it joins them at once."""
     world = request.world
     privileged = privileged_from(request.data.get("privileged_intents"))
-    guilds = [world.guild(str(guild_id)) for guild_id in request.data.get("guilds") or []]
+    guilds = [world.guild(str(guild_id)) for guild_id in request.items("guilds")]
     application = world.add_bot(
         request.text("username"),
         token=request.optional("token"),
@@ -49,9 +49,9 @@ def add_bot(request: ControlRequest) -> Json:
 def add_guild(request: ControlRequest) -> Json:
     """A guild with channels (default: general); its owner and the bots named are its members."""
     world = request.world
-    bots = [world.user(str(bot_id)) for bot_id in request.data.get("bots") or []]
-    names = request.data.get("channels") or ["general"]
-    if not isinstance(names, list) or not all(isinstance(name, str) and 1 <= len(name) <= 100 for name in names):
+    bots = [world.user(str(bot_id)) for bot_id in request.items("bots")]
+    names = request.items("channels") or ["general"]
+    if not all(isinstance(name, str) and 1 <= len(name) <= 100 for name in names):
         raise WorldError("channels: must be a list of names of 1 to 100 characters")
     guild = world.add_guild(request.text("name"), request.speaker())
     for name in names:
@@ -68,7 +68,7 @@ def delete_guild(request: ControlRequest) -> None:
 def add_channel(request: ControlRequest) -> Json:
     guild = request.guild()
     type_ = request.data.get("type", 0)
-    if type_ not in set(ChannelType) or type_ in {1, 3, 10, 11, 12}:
+    if not isinstance(type_, int) or type_ not in CREATABLE_TYPES:
         raise WorldError(
             f"type: {type_!r} is no type of a guild's channel; 0 is text, 2 voice, 4 category, 5 announcement, 15 forum"
         )

@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from botswain_simulator.errors import WorldError
 from botswain_simulator.models import Channel, Guild, Json, User
@@ -43,6 +44,13 @@ class ControlRequest:
         if value is not None and longest is not None and len(str(value)) > longest:
             raise WorldError(f"{name}: {len(str(value))} characters; at most {longest} are allowed")
         return None if value is None else str(value)
+
+    def items(self, name: str) -> list[Any]:
+        """A list; an absent one is empty."""
+        value = self.data.get(name)
+        if value is not None and not isinstance(value, list):
+            raise WorldError(f"{name}: {value!r} must be a list")
+        return value or []
 
     def number(self, name: str, default: int, lowest: int, highest: int) -> int:
         """A number from the query string."""
@@ -95,7 +103,7 @@ class ControlRequest:
     def files(self) -> list[File]:
         """Uploaded files: multipart ones, and those given as base64 under `attachments`."""
         found = list(self.body.files.values())
-        for index, item in enumerate(self.data.get("attachments") or []):
+        for index, item in enumerate(self.items("attachments")):
             if not isinstance(item, dict) or "data" not in item:
                 continue
             try:

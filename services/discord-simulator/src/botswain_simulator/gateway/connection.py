@@ -34,6 +34,7 @@ _CLOSE_TIMEOUT_S = 5.0
 """How long a peer that does not read may hold up the end of its connection."""
 _ENDS_SESSION = SESSION_ENDING | {4004, 4007, 4009, 4010, 4011, 4012, 4013, 4014}
 _MAX_SHARDS = 16_384
+_MAX_NONCE_BYTES = 32
 
 Closing = tuple[int, str]
 
@@ -204,7 +205,7 @@ class Connection:
             payload = orjson.loads(data)
         except orjson.JSONDecodeError:
             raise RefusedError(CloseCode.DECODE_ERROR) from None
-        if not isinstance(payload, dict) or not isinstance(payload.get("op"), int):
+        if not isinstance(payload, dict) or type(payload.get("op")) is not int:
             raise RefusedError(CloseCode.DECODE_ERROR)
         self._handle(payload["op"], payload.get("d"))
 
@@ -233,7 +234,8 @@ class Connection:
         elif op == Op.REQUEST_GUILD_MEMBERS:
             self._request_members(self._session, data)
         elif op == Op.REQUEST_SOUNDBOARD_SOUNDS:
-            for guild_id in data.get("guild_ids") or []:
+            guild_ids = data.get("guild_ids")
+            for guild_id in guild_ids if isinstance(guild_ids, list) else []:
                 self._hub.dispatch_to(
                     [self._session], "SOUNDBOARD_SOUNDS", {"guild_id": guild_id, "soundboard_sounds": []}
                 )
@@ -286,7 +288,7 @@ class Connection:
         application = self._authenticate(data)
         session = self._hub.sessions.get(str(data.get("session_id")))
         sequence = data.get("seq")
-        if session is None or session.application is not application or not isinstance(sequence, int):
+        if session is None or session.application is not application or type(sequence) is not int:
             self._refuse_resume()
             return
         if sequence > session.sequence or sequence < 0:
@@ -347,10 +349,13 @@ class Connection:
         """Op 8 (events/gateway-events, "Request Guild Members")."""
         guild_id = data.get("guild_id")
         guild = self._hub.world.guilds.get(str(guild_id[0] if isinstance(guild_id, list) and guild_id else guild_id))
+        wanted, query, limit, nonce = (data.get(name) for name in ("user_ids", "query", "limit", "nonce"))
+        if not isinstance(limit or 0, int) or not isinstance(query or "", str) or isinstance(wanted, dict):
+            raise RefusedError(CloseCode.DECODE_ERROR)
         if guild is None or session.application.id not in guild.members:
             return
-        wanted, query, limit = data.get("user_ids"), data.get("query"), data.get("limit")
-        nonce = data.get("nonce") if isinstance(data.get("nonce"), str) and len(data["nonce"].encode()) <= 32 else None
+        if not isinstance(nonce, str) or len(nonce.encode()) > _MAX_NONCE_BYTES:
+            nonce = None
         not_found: list[str] = []
         if wanted is not None:
             ids = [str(i) for i in (wanted if isinstance(wanted, list) else [wanted])][:100]
@@ -361,9 +366,9 @@ class Connection:
                 raise RefusedError(
                     CloseCode.DISALLOWED_INTENTS, "The whole member list needs the GUILD_MEMBERS intent."
                 )
-            start = str(query or "").lower()
+            start = (query or "").lower()
             members = [m for m in guild.members.values() if (m.nick or m.user.username).lower().startswith(start)]
-            members = members[: min(int(limit), 100)] if limit else members
+            members = members[: max(0, min(limit, 100))] if limit else members
         presences = bool(data.get("presences")) and bool(session.intents & intents.Intents.GUILD_PRESENCES)
         self._hub.send_member_chunks(session, guild, members, not_found, nonce, presences)
 

@@ -39,7 +39,7 @@ from botswain_simulator.world import World
 
 log = logging.getLogger(__name__)
 
-_MODULES = (
+MODULES = (
     gateway,
     users,
     guilds,
@@ -86,7 +86,7 @@ class Rest:
     def __init__(self, world: World, hub: Hub, settings: Settings, faults: Faults, stats: Stats) -> None:
         self._world, self._hub, self._settings, self._faults, self._stats = world, hub, settings, faults, stats
         self.limits = ratelimits.RateLimits(world.clock, settings.rate_limits)
-        self._router = Router([route for module in _MODULES for route in module.routes])
+        self._router = Router([route for module in MODULES for route in module.routes])
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one request."""

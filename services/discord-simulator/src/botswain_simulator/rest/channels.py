@@ -3,7 +3,7 @@
 import secrets
 
 from botswain_simulator import payloads
-from botswain_simulator.models import Channel, ChannelType, Guild, Json, Overwrite
+from botswain_simulator.models import CREATABLE_TYPES, Channel, ChannelType, Guild, Json, Overwrite
 from botswain_simulator.permissions import Permissions
 from botswain_simulator.rest import errors
 from botswain_simulator.rest.forms import Form
@@ -12,22 +12,12 @@ from botswain_simulator.snowflakes import iso
 
 routes = Routes()
 
-_CREATABLE = (0, 2, 4, 5, 13, 15, 16)
-_SETTABLE = (
-    "name", "topic", "position", "parent_id", "nsfw", "rate_limit_per_user", "permission_overwrites", "type", "bitrate",
-    "user_limit", "rtc_region", "video_quality_mode", "default_auto_archive_duration", "available_tags", "default_reaction_emoji",
-    "default_thread_rate_limit_per_user", "default_sort_order", "default_forum_layout", "flags",
-)  # fmt: skip
-_THREAD_SETTABLE = (
-    "name",
-    "archived",
-    "auto_archive_duration",
-    "locked",
-    "invitable",
-    "rate_limit_per_user",
-    "applied_tags",
-    "flags",
-)
+_LIMITS: dict[str, tuple[int, int]] = {
+    "position": (0, 2**31 - 1), "rate_limit_per_user": (0, 21_600), "bitrate": (8000, 384_000), "user_limit": (0, 10_000),
+    "video_quality_mode": (1, 2), "default_thread_rate_limit_per_user": (0, 21_600), "default_sort_order": (0, 1),
+    "default_forum_layout": (0, 2), "flags": (0, 2**31 - 1), "type": (0, 16),
+}  # fmt: skip
+_DURATIONS = (60, 1440, 4320, 10080)
 
 
 def shown(ctx: Context, channel: Channel) -> Json:
@@ -45,16 +35,15 @@ def edit_channel(ctx: Context) -> Json:
     if channel.guild_id is None:
         raise errors.ApiError(403, 50003, "Cannot execute action on a DM channel")
     form = ctx.form()
-    _check_fields(form)
+    changes = _read_channel(ctx, form) if channel.thread is None else _read_thread(form)
     form.check()
     if channel.thread is not None:
         own = channel.thread.owner_id == ctx.me.id and not channel.thread.locked
         ctx.channel(0 if own else Permissions.MANAGE_THREADS)
-        ctx.world.update_thread(channel, form.present(*_THREAD_SETTABLE))
+        ctx.world.update_thread(channel, changes)
     else:
         ctx.channel(Permissions.MANAGE_CHANNELS)
-        _number_tags(ctx, form.data)
-        ctx.world.update_channel(channel, form.present(*_SETTABLE))
+        ctx.world.update_channel(channel, changes)
     return shown(ctx, channel)
 
 
@@ -82,16 +71,11 @@ def create_channel(ctx: Context) -> Reply:
     guild = ctx.guild(Permissions.MANAGE_CHANNELS)
     form = ctx.form()
     name = form.text("name", shortest=1, longest=100, required=True)
-    type_ = form.choice("type", _CREATABLE)
-    _check_fields(form)
+    type_ = form.choice("type", sorted(CREATABLE_TYPES))
+    extra = _read_channel(ctx, form)
     _check_parent(form, guild)
     form.check()
-    _number_tags(ctx, form.data)
-    extra = {
-        key: value
-        for key, value in form.present(*_SETTABLE).items()
-        if key not in {"name", "type"} and value is not None
-    }
+    extra = {key: value for key, value in extra.items() if key not in {"name", "type"} and value is not None}
     kind = ChannelType(type_ or 0)
     return Reply(201, shown(ctx, ctx.world.add_channel(guild, _slug(name or "", kind), kind, extra=extra)))
 
@@ -115,7 +99,7 @@ def set_permissions(ctx: Context) -> None:
     channel = ctx.channel(Permissions.MANAGE_ROLES)
     form = ctx.form()
     type_ = form.choice("type", (0, 1, "0", "1", "role", "member"), required=True)
-    allow, deny = form.integer("allow", lowest=0) or 0, form.integer("deny", lowest=0) or 0
+    allow, deny = (form.integer(name, lowest=0, highest=2**63 - 1) or 0 for name in ("allow", "deny"))
     form.check()
     target = ctx.params["overwrite_id"]
     ctx.world.set_overwrite(channel, Overwrite(target, int(type_ in {1, "1", "member"}), allow, deny), target)
@@ -176,21 +160,55 @@ def list_guild_invites(ctx: Context) -> list[Json]:
     return [invite for invite in ctx.world.invites.values() if invite["guild"]["id"] == guild.id]
 
 
-def _check_fields(form: Form) -> None:
-    """The limits that channels and threads share."""
-    form.text("name", shortest=1, longest=100)
-    form.text("topic", longest=4096)
-    form.integer("rate_limit_per_user", lowest=0, highest=21_600)
-    form.integer("position", lowest=0)
-    form.boolean("nsfw")
-    form.boolean("archived")
-    form.boolean("locked")
-    form.choice("auto_archive_duration", (60, 1440, 4320, 10080))
-    for overwrite in form.objects("permission_overwrites") or []:
-        overwrite.snowflake("id", required=True)
-        overwrite.integer("allow", lowest=0)
-        overwrite.integer("deny", lowest=0)
-        overwrite.choice("type", (0, 1))
+def _read_channel(ctx: Context, form: Form) -> Json:
+    """What a body sets of a channel, in its own types; complaints are the caller's to raise."""
+    values: Json = {name: form.integer(name, lowest=low, highest=high) for name, (low, high) in _LIMITS.items()}
+    values |= {
+        "name": form.text("name", shortest=1, longest=100),
+        "topic": form.text("topic", longest=4096),
+        "rtc_region": form.text("rtc_region"),
+        "nsfw": form.boolean("nsfw"),
+        "parent_id": form.snowflake("parent_id"),
+        "default_auto_archive_duration": form.choice("default_auto_archive_duration", _DURATIONS),
+        "permission_overwrites": [_overwrite(item) for item in form.objects("permission_overwrites") or []],
+        "available_tags": [_tag(ctx, item) for item in form.objects("available_tags", longest=20) or []],
+        "default_reaction_emoji": dict(part.data) if (part := form.object("default_reaction_emoji")) else None,
+    }
+    return {name: value for name, value in values.items() if name in form and (value is not None or name in _NULLABLE)}
+
+
+_NULLABLE = {"topic", "parent_id", "rtc_region", "default_reaction_emoji", "default_auto_archive_duration"}
+
+
+def _read_thread(form: Form) -> Json:
+    values: Json = {
+        "name": form.text("name", shortest=1, longest=100),
+        "rate_limit_per_user": form.integer("rate_limit_per_user", lowest=0, highest=21_600),
+        "auto_archive_duration": form.choice("auto_archive_duration", _DURATIONS),
+        "applied_tags": form.snowflakes("applied_tags", longest=5),
+    }
+    values |= {name: form.boolean(name) for name in ("archived", "locked", "invitable")}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _overwrite(form: Form) -> Json:
+    return {
+        "id": form.snowflake("id", required=True),
+        "type": int(form.choice("type", (0, 1, "role", "member")) in {1, "member"}),
+        "allow": form.integer("allow", lowest=0, highest=2**63 - 1) or 0,
+        "deny": form.integer("deny", lowest=0, highest=2**63 - 1) or 0,
+    }
+
+
+def _tag(ctx: Context, form: Form) -> Json:
+    """A forum's tag; a new one gets its id."""
+    return {
+        "id": form.snowflake("id") or ctx.world.new_id(),
+        "name": form.text("name", longest=20, required=True),
+        "moderated": form.boolean("moderated") or False,
+        "emoji_id": form.snowflake("emoji_id"),
+        "emoji_name": form.text("emoji_name"),
+    }
 
 
 def _check_parent(form: Form, guild: Guild) -> None:
@@ -199,16 +217,6 @@ def _check_parent(form: Form, guild: Guild) -> None:
         parent not in guild.channels or guild.channels[parent].type != ChannelType.GUILD_CATEGORY
     ):
         form.complain("parent_id", "CHANNEL_PARENT_INVALID", "Category does not exist")
-
-
-def _number_tags(ctx: Context, data: Json | object) -> None:
-    """Give a forum's new tags their ids."""
-    if isinstance(data, dict):
-        for tag in data.get("available_tags") or []:
-            if isinstance(tag, dict) and not tag.get("id"):
-                tag |= {"id": ctx.world.new_id(), "moderated": bool(tag.get("moderated"))}
-                tag.setdefault("emoji_id", None)
-                tag.setdefault("emoji_name", None)
 
 
 def _slug(name: str, kind: ChannelType) -> str:

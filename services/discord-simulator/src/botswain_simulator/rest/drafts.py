@@ -2,6 +2,7 @@
 
 import mimetypes
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from botswain_simulator.images import dimensions
@@ -169,18 +170,22 @@ def _shows(draft: Draft) -> bool:
     return bool(draft.components) and draft.flags & MessageFlag.IS_COMPONENTS_V2 != 0
 
 
-def _files(form: Form, body: Body) -> list[tuple[File, Json]]:
+def _files(form: Form, body: Body) -> list[tuple[File, Mapping[str, Any]]]:
     """The uploaded files with what `attachments` says of each (`id` is the number in `files[n]`)."""
     if len(body.files) > MAX_FILES:
         form.complain("attachments", "BASE_TYPE_MAX_LENGTH", f"Must be {MAX_FILES} or fewer in length.")
         return []
-    described = {str(item.get("id")): item for item in form.data.get("attachments") or [] if isinstance(item, dict)}
-    found: list[tuple[File, Json]] = []
+    described = {str(item.data.get("id")): item for item in form.objects("attachments", longest=MAX_FILES) or []}
+    for item in described.values():
+        item.text("filename", longest=260)
+        item.text("description", longest=1024)
+    found: list[tuple[File, Mapping[str, Any]]] = []
     for position, (name, file) in enumerate(body.files.items()):
         if len(file.data) > MAX_FILE_BYTES:
             raise errors.too_large()
         number = _FILE_INDEX.search(name)
-        found.append((file, described.get(number[0] if number else str(position), {})))
+        about = described.get(number[0] if number else str(position))
+        found.append((file, about.data if about else {}))
     return found
 
 
@@ -195,7 +200,7 @@ def _kept(form: Form, message: Message) -> list[Attachment]:
     return [attachment for attachment in message.attachments if attachment.id in wanted]
 
 
-def upload(world: World, channel_id: str, file: File, about: Json) -> Attachment:
+def upload(world: World, channel_id: str, file: File, about: Mapping[str, Any]) -> Attachment:
     filename = re.sub(r"[^\w.\-]+", "_", str(about.get("filename") or file.filename)) or "file"
     content_type = file.content_type
     if content_type.startswith("application/octet-stream"):
@@ -222,7 +227,7 @@ def _poll(form: Form, world: World) -> Json | None:
     return {
         "question": {"text": text},
         "answers": [
-            {"answer_id": number, "poll_media": dict(answer.data.get("poll_media") or {})}
+            {"answer_id": number, "poll_media": dict(media.data) if (media := answer.object("poll_media")) else {}}
             for number, answer in enumerate(answers, start=1)
         ],
         "expiry": iso(world.clock() + hours * 3600),

@@ -1,12 +1,15 @@
 """Guilds, their members, roles and bans (resources/guild)."""
 
 from botswain_simulator import payloads
-from botswain_simulator.models import Guild, Json, Member, Role
+from botswain_simulator.models import Guild, Json, Member, Role, User
 from botswain_simulator.permissions import EVERYONE_DEFAULT, Permissions
 from botswain_simulator.rest import errors
+from botswain_simulator.rest.forms import Form
 from botswain_simulator.rest.routing import Context, Routes
 
 routes = Routes()
+_GUILD_NUMBERS = ("verification_level", "default_message_notifications", "explicit_content_filter", "afk_timeout")
+_GUILD_CHANNELS = ("afk_channel_id", "system_channel_id", "rules_channel_id", "public_updates_channel_id")
 
 
 @routes("GET", "/guilds/{guild_id}")
@@ -23,11 +26,12 @@ def get_guild(ctx: Context) -> Json:
 def edit_guild(ctx: Context) -> Json:
     guild = ctx.guild(Permissions.MANAGE_GUILD)
     form = ctx.form()
-    form.text("name", shortest=2, longest=100)
+    texts, numbers, ids = ("name", "description", "preferred_locale"), _GUILD_NUMBERS, _GUILD_CHANNELS
+    changes: Json = {name: form.text(name, longest=100 if name == "name" else 300) for name in texts}
+    changes |= {name: form.integer(name, lowest=0, highest=3600) for name in numbers}
+    changes |= {name: form.snowflake(name) for name in ids}
     form.check()
-    ctx.world.update_guild(guild, form.present("name", "description", "verification_level", "default_message_notifications",
-                                               "explicit_content_filter", "afk_channel_id", "afk_timeout", "system_channel_id",
-                                               "preferred_locale", "rules_channel_id", "public_updates_channel_id"))  # fmt: skip
+    ctx.world.update_guild(guild, {name: value for name, value in changes.items() if value is not None})
     return payloads.guild(guild)
 
 
@@ -78,6 +82,7 @@ def edit_member(ctx: Context) -> Json:
     form = ctx.form()
     form.text("nick", longest=32)
     form.snowflakes("roles")
+    form.text("communication_disabled_until")
     form.check()
     own = member.user is ctx.me.user
     needed = {"nick": Permissions.CHANGE_NICKNAME if own else Permissions.MANAGE_NICKNAMES, "roles": Permissions.MANAGE_ROLES,
@@ -105,7 +110,7 @@ def edit_own_member(ctx: Context) -> Json:
 @routes("DELETE", "/guilds/{guild_id}/members/{user_id}")
 def kick(ctx: Context) -> None:
     guild = ctx.guild(Permissions.KICK_MEMBERS)
-    ctx.world.remove_member(guild, _member(ctx, guild).user)
+    ctx.world.remove_member(guild, _not_the_owner(guild, _member(ctx, guild).user))
 
 
 @routes("PUT", "/guilds/{guild_id}/members/{user_id}/roles/{role_id}")
@@ -160,7 +165,8 @@ def move_roles(ctx: Context) -> list[Json]:
         role = guild.roles.get(str(item.get("id")) if isinstance(item, dict) else "")
         if role is None:
             raise errors.unknown("role")
-        ctx.world.update_role(guild, role, {"position": int(item.get("position") or 0)})
+        position = Form(item).integer("position", lowest=0)
+        ctx.world.update_role(guild, role, {"position": position})
     return [payloads.role(role) for role in guild.roles.values()]
 
 
@@ -190,7 +196,8 @@ def get_ban(ctx: Context) -> Json:
 
 @routes("PUT", "/guilds/{guild_id}/bans/{user_id}")
 def ban(ctx: Context) -> None:
-    ctx.world.ban(ctx.guild(Permissions.BAN_MEMBERS), ctx.user(ctx.params["user_id"]), None)
+    guild = ctx.guild(Permissions.BAN_MEMBERS)
+    ctx.world.ban(guild, _not_the_owner(guild, ctx.user(ctx.params["user_id"])), None)
 
 
 @routes("DELETE", "/guilds/{guild_id}/bans/{user_id}")
@@ -216,11 +223,17 @@ def _role(ctx: Context, guild: Guild) -> Role:
     return role
 
 
+def _not_the_owner(guild: Guild, user: User) -> User:
+    if user.id == guild.owner_id:
+        raise errors.missing_permissions()
+    return user
+
+
 def _role_changes(ctx: Context) -> Json:
     form = ctx.form()
     changes: Json = {
         "name": form.text("name", longest=100),
-        "permissions": form.integer("permissions", lowest=0),
+        "permissions": form.integer("permissions", lowest=0, highest=2**63 - 1),
         "color": form.integer("color", lowest=0, highest=0xFFFFFF),
         "hoist": form.boolean("hoist"),
         "mentionable": form.boolean("mentionable"),

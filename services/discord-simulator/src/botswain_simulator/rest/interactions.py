@@ -29,7 +29,9 @@ def respond(ctx: Context) -> Reply | None:
     type_ = form.choice("type", (1, 4, 5, 6, 7, 8, 9, 12), required=True)
     form.check()
     _check_kind(interaction, type_)
-    data = form.data.get("data") or {}
+    part = form.object("data")
+    form.check()
+    data = dict(part.data) if part else {}
     message = _answer(ctx, interaction, type_, data)
     if ctx.query.get("with_response", "").lower() not in {"true", "1"}:
         return None

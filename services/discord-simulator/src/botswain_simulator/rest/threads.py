@@ -83,7 +83,9 @@ def start(ctx: Context) -> Reply:
 def _start_post(ctx: Context, parent: Channel, name: str, duration: int, tags: tuple[str, ...]) -> Reply:
     ctx.channel(Permissions.SEND_MESSAGES)
     form = ctx.form()
-    if form.object("message") is None:
+    part = form.object("message")
+    form.check()
+    if part is None:
         raise errors.invalid_field("message", "BASE_TYPE_REQUIRED", "This field is required")
     draft = drafts.read_draft(ctx, parent, form.data["message"])
     thread = ctx.world.open_thread(

@@ -67,7 +67,9 @@ class People(Store):
             self._emit_presence(user)
 
     def set_presence(self, user: User, presence: Json) -> None:
-        """What a bot said of itself with op 3 or in IDENTIFY."""
+        """What a bot said of itself with op 3 or in IDENTIFY; fields of the wrong kind are left out."""
+        kinds = {"status": str, "activities": list}
+        presence = {name: presence[name] for name, kind in kinds.items() if isinstance(presence.get(name), kind)}
         for guild in self.guilds_of(user.id):
             guild.members[user.id].presence = presence
         self._emit_presence(user)
