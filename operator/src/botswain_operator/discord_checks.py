@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import aiohttp
 
@@ -59,6 +59,12 @@ class DiscordChecks:
         if answer is None or not current:
             return Token("pending", hash=named, user_id=user_id_of(value)), None
         return answer.token, answer.facts
+
+    def begun(self, key: Key, identifies: int) -> None:
+        """Count IDENTIFYs that are about to be used, until Discord is asked again."""
+        answer = self._answers.get(key)
+        if answer and answer.facts and identifies:
+            answer.facts = replace(answer.facts, identifies_begun=answer.facts.identifies_begun + identifies)
 
     def due_in(self, key: Key, *, rolling: bool) -> float:
         """Seconds until the bot's answer is too old."""

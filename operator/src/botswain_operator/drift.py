@@ -36,6 +36,8 @@ _ATOMIC = frozenset(
         "command",
     }
 )
+# Maps that are replaced as a whole: one more label selects other pods.
+_ATOMIC_MAPS = frozenset({"selector", "matchLabels", "nodeSelector", "podSelector", "namespaceSelector"})
 
 
 def in_sync(manifest: Mapping[str, Any], live: Mapping[str, Any] | None) -> bool:
@@ -53,6 +55,8 @@ def applied_hash(item: Mapping[str, Any]) -> str | None:
 
 def covers(wanted: object, live: object, key: str = "") -> bool:
     """Whether everything in `wanted` is in `live`."""
+    if key in _ATOMIC_MAPS:
+        return wanted == live
     if isinstance(wanted, Mapping):
         return isinstance(live, Mapping) and all(
             # The server may leave out a field that is empty.

@@ -33,6 +33,10 @@ from botswain_operator.settings import Settings, load_settings
 log = logging.getLogger("botswain_operator")
 
 
+class _StopAskedError(Exception):
+    """The process was told to end."""
+
+
 class _JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -94,6 +98,7 @@ async def run(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    loop.set_exception_handler(_log_loop_error)
     state = State()
     server, port = await start_server(state, settings.bind_host, settings.http_port)
     log.info("version %s, serving /health, /ready and /metrics on %s:%s", __version__, settings.bind_host, port)
@@ -102,6 +107,14 @@ async def run(settings: Settings) -> None:
             await _until(stop, _lead(client, settings, state))
     finally:
         await server.cleanup()
+
+
+def _log_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """kopf leaves a watch generator open when it ends; that the loop closes it is no error."""
+    if "asyncgen" in context:
+        log.debug("%s", context["message"])
+    else:
+        loop.default_exception_handler(context)
 
 
 async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
@@ -127,12 +140,22 @@ async def _lead(client: KubeClient, settings: Settings, state: State) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(lease.keep(), name="lease")
             tasks.create_task(_act(client, settings, state), name="operator")
+    except* _StopAskedError:
+        log.info("told to stop")
     except* OperatorError as group:
-        raise group.exceptions[0] from group
+        raise _first(group) from group
     finally:
         metrics.LEADER.set(0)
         state.role = "standby"
         await lease.release()
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error in nested groups."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def _act(client: KubeClient, settings: Settings, state: State) -> None:
@@ -195,7 +218,8 @@ async def _watch_bots(reconciler: Reconciler, settings: Settings) -> None:
         clusterwide=not settings.watch_namespaces,
         namespaces=settings.watch_namespaces,
     )
-    raise OperatorError("kopf has ended by itself; the log above says why")
+    # kopf takes the signal handlers for itself, and ends in good order when it is told to.
+    raise _StopAskedError
 
 
 async def _resync(reconciler: Reconciler, scopes: tuple[str | None, ...], seconds: float) -> None:

@@ -24,6 +24,12 @@ class GatewayFacts:
     max_concurrency: int
     user_id: str
     username: str
+    identifies_begun: int = 0
+    """IDENTIFYs of replicas that were started since Discord said this."""
+
+    @property
+    def identify_left(self) -> int:
+        return self.identify_remaining - self.identifies_begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +135,8 @@ class Observed:
     gateway: GatewayFacts | None = None
     last_shards: int | None = None
     """The recommendation that the bot runs with already, from its status: `auto` holds to it while Discord can't be asked."""
+    last_user_id: str = ""
+    """The bot's user id as its status has it."""
     replicas: Mapping[int, Replica] = field(default_factory=dict)
     orchestrator: Workload | None = None
     execution: Workload | None = None

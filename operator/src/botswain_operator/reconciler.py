@@ -183,10 +183,13 @@ class Reconciler:
         done = _Done()
         await self._apply(bot, body, plan, done)
         await self._prune(bot, plan, done)
+        self._checks.begun(key, plan.rollout.identifies)
         if done.writes:
             observed = await self._observe(bot, body, self.cluster.workloads(*key))
             plan = build_resources(bot, observed, self._defaults)
-        await self._say(body, build_status(bot, plan, observed, done.problems), bot.generation)
+        # While Discord is asked, what was said before stands: a restart has nothing to write.
+        if observed.token.state != "pending" or not body["status"]:
+            await self._say(body, build_status(bot, plan, observed, done.problems), bot.generation)
         rolling = not plan.rollout.complete
         self.queue.add_after(key, min(self._resync, self._checks.due_in(key, rolling=rolling)))
         if done.failure:
@@ -223,6 +226,7 @@ class Reconciler:
             token=token,
             gateway=facts,
             last_shards=status.get("shards"),
+            last_user_id=(status.get("bot") or {}).get("id", ""),
             replicas=workloads.replicas,
             orchestrator=workloads.by_name.get(f"{bot.name}-{names.ORCHESTRATOR}"),
             execution=workloads.by_name.get(f"{bot.name}-{names.EXECUTION}"),

@@ -52,6 +52,8 @@ class Rollout:
     """The wanted set runs, up to date, and nothing else does."""
     stalled: tuple[str, ...] = field(default=())
     """Replicas that make no progress, with the reason, in words."""
+    identifies: int = 0
+    """IDENTIFYs that the replicas which are started now will need."""
     budget_short: str = ""
     """Why the IDENTIFY budget holds the rollout back; empty if it doesn't."""
 
@@ -158,6 +160,7 @@ def _paced(
         waiting=pace.waiting or ("" if set_complete else "replicas to become ready"),
         complete=set_complete,
         stalled=tuple(stalled),
+        identifies=sum(len(runs[number]) for number in allowed - current),
         budget_short=pace.budget_short,
     )
 
@@ -167,7 +170,7 @@ class _Pace:
 
     def __init__(self, facts: GatewayFacts | None) -> None:
         self._limit = max(1, facts.max_concurrency) if facts else 1
-        self._left = facts.identify_remaining - reserve(facts) if facts else None
+        self._left = facts.identify_left - reserve(facts) if facts else None
         self._facts = facts
         self.starting = 0
         self.waiting = ""
@@ -178,8 +181,8 @@ class _Pace:
             self.waiting = self.waiting or f"{what} starts when the replicas that are starting are ready"
             return False
         if self._left is not None and self._facts is not None and shards > self._left:
-            self.budget_short = (
-                f"{what} needs {shards} IDENTIFYs; {self._facts.identify_remaining} of {self._facts.identify_total} are left "
+            self.budget_short = self.budget_short or (
+                f"{what} needs {shards} IDENTIFYs; {self._facts.identify_left} of {self._facts.identify_total} are left "
                 f"until {self._facts.reset_at:%Y-%m-%d %H:%M} UTC, and {reserve(self._facts)} are kept in reserve"
             )
             self.waiting = self.waiting or self.budget_short

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from botswain_operator import names
@@ -60,9 +60,11 @@ def build_status(bot: Bot, plan: Plan, observed: Observed, problems: Sequence[st
         status["budget"] = {
             "total": facts.identify_total,
             "remaining": facts.identify_remaining,
-            "resetAt": facts.reset_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "maxConcurrency": facts.max_concurrency,
         }
+        if facts.identify_remaining < facts.identify_total:
+            # To the minute: Discord says how long it takes, and each answer would give another second.
+            status["budget"]["resetAt"] = (facts.reset_at + timedelta(seconds=30)).strftime("%Y-%m-%dT%H:%M:00Z")
     return status
 
 

@@ -168,6 +168,8 @@ class Informer:
         if bot:
             self._by_bot.setdefault((key[0], bot), set()).add(key[1])
         self._changed(*key, bot)
+        if known and known.bot != bot:
+            self._changed(*key, known.bot)
 
     def remove(self, namespace: str, name: str) -> None:
         """Forget an object."""

@@ -32,7 +32,10 @@ def build_resources(bot: Bot, observed: Observed, defaults: Defaults | None = No
     defaults = defaults or Defaults()
     shard_set, rollout, replicas = _discord(bot, observed, defaults)
     manifests = [*_foundation(bot, observed), *network.network_policies(bot, defaults, observed)]
-    manifests += [workloads.execution_deployment(bot, defaults, observed)]
+    # Like discord-service, execution isn't brought to a token that Discord hasn't accepted.
+    held = observed.execution is not None and observed.token.state not in ("valid", "unknown") and not bot.spec.paused
+    if not held:
+        manifests.append(workloads.execution_deployment(bot, defaults, observed))
     manifests += [workloads.orchestrator_deployment(bot, defaults, observed)]
     manifests += replicas
     if scaler := workloads.autoscaler(bot):
@@ -43,6 +46,8 @@ def build_resources(bot: Bot, observed: Observed, defaults: Defaults | None = No
     going = {names.replica_name(bot.name, number) for number in rollout.retire}
     applied = {manifest["metadata"]["name"] for manifest in replicas}
     there = {replica.workload.name for replica in observed.replicas.values()}
+    if held:
+        there.add(workloads.service_host(bot, names.EXECUTION))
     return Plan(
         manifests=tuple(seal(manifest) for manifest in manifests),
         kept=frozenset(there - going - applied),

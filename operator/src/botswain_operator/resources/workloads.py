@@ -71,7 +71,8 @@ def discord_deployment(bot: Bot, defaults: Defaults, observed: Observed, shard_s
 
 def application_id(bot: Bot, observed: Observed) -> str:
     """The application's id: the spec's, or that of the bot's user, which is the same for every application since 2016."""
-    return bot.spec.application_id or (observed.gateway.user_id if observed.gateway else "") or observed.token.user_id
+    known = observed.gateway.user_id if observed.gateway else observed.last_user_id
+    return bot.spec.application_id or known or observed.token.user_id
 
 
 def orchestrator_deployment(bot: Bot, defaults: Defaults, observed: Observed) -> Manifest:

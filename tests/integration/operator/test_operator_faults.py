@@ -1,0 +1,160 @@
+"""An API server that refuses, forgets and drops: the operator gets through all of it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from kube_emulator.faults import Fault
+from operator_world.world import SYSTEM, World
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (409, "Conflict"),
+        (429, "TooManyRequests"),
+        (500, "InternalError"),
+        (503, "ServiceUnavailable"),
+        (504, "Timeout"),
+    ],
+)
+async def test_passing_refusals_are_tried_again(stage: World, code: int, reason: str) -> None:
+    """Refusals that pass delay a bot, and no more."""
+    for path in (
+        "deployments/harbour-execution",
+        "services/harbour-orchestrator",
+        "discordbots/harbour/status",
+        "serviceaccounts",
+    ):
+        stage.emulator.faults.add(
+            Fault(path, code, reason, method="PATCH", times=2, retry_after=0 if code == 429 else None)
+        )
+    stage.bot()
+    await stage.operator.start()
+    await stage.until(stage.is_("Progressing", "False", "Complete"), "the bot is complete")
+    assert stage.emulator.faults.hit >= 6
+
+
+async def test_refused_manifest_is_told_and_tried_again_slowly(stage: World) -> None:
+    """A 422 is shown on the bot with the API server's words, and goes away with its cause."""
+    stage.emulator.faults.add(
+        Fault(
+            "services/harbour-execution", 422, "Invalid", "Service is invalid: no more ports", method="PATCH", times=3
+        )
+    )
+    stage.bot()
+    await stage.operator.start()
+    await stage.until(
+        lambda: "no more ports" in stage.condition("Progressing").get("message", ""), "the refusal is told"
+    )
+    await stage.until(stage.is_("Progressing", "False", "Complete"), "the bot is complete")
+
+
+async def test_lists_that_fail_at_the_start_are_tried_again(stage: World) -> None:
+    """An API server that answers the first lists with errors only delays the start."""
+    for plural in ("deployments", "secrets", "discordbots", "networkpolicies", "configmaps"):
+        stage.emulator.faults.add(Fault(f"/{plural}", 503, "ServiceUnavailable", method="GET", times=2))
+    stage.bot()
+    await stage.operator.start()
+    await stage.until(stage.is_("Ready", "True"), "the bot is ready")
+
+
+async def test_dropped_watches_are_taken_up(world: World) -> None:
+    """Watches that end are taken up where they ended, with nothing missed."""
+    world.bot()
+    await world.until(world.is_("Ready", "True"), "the bot is ready")
+    assert world.store.drop_watches() > 10
+    world.change(execution={"replicas": 3})
+    world.delete("", "services", "harbour-execution")
+    await world.until(lambda: world.deployment("harbour-execution")["spec"]["replicas"] == 3, "the change is made")
+    await world.until(lambda: world.find("", "services", "harbour-execution") is not None, "the Service is there again")
+
+
+async def test_expired_watches_begin_with_a_new_list(world: World) -> None:
+    """410 after a gap: what was changed and deleted meanwhile is found by listing anew."""
+    world.bot()
+    await world.until(world.is_("Ready", "True"), "the bot is ready")
+    world.emulator.faults.add(Fault("watch=true", 503, "ServiceUnavailable", method="GET", times=30))
+    world.store.drop_watches()
+    world.delete("", "services", "harbour-execution")
+    world.delete("networking.k8s.io", "networkpolicies", "harbour-discord")
+    world.store.compact()
+    world.emulator.faults.active.clear()
+    await world.until(lambda: world.find("", "services", "harbour-execution") is not None, "the Service is there again")
+    await world.until(
+        lambda: world.find("networking.k8s.io", "networkpolicies", "harbour-discord") is not None, "the policy too"
+    )
+
+
+async def test_field_of_another_manager_is_taken_over_and_told(world: World) -> None:
+    """Another manager's value for a field that the operator decides gives way, and an event names the manager."""
+    world.bot()
+    await world.until(world.is_("Ready", "True"), "the bot is ready")
+    manifest = "apiVersion: v1\nkind: Service\nmetadata: {name: harbour-execution}\nspec: {selector: {app: mine}}\n"
+    applied = await world.kubectl(
+        "apply", "--server-side", "--force-conflicts", "--field-manager=rival", "-f", "-", stdin=manifest
+    )
+    assert applied.returncode == 0, applied.stderr
+    selector = {"app.kubernetes.io/component": "execution", "botswain.dev/bot": "harbour"}
+    await world.until(
+        lambda: (
+            (found := world.find("", "services", "harbour-execution")) is not None
+            and found["spec"]["selector"] == selector
+        ),
+        "the selector is the operator's again",
+    )
+    await world.until(
+        lambda: any("FieldTakenOver" in event and "rival" in event for event in world.events()),
+        "an event names the rival",
+    )
+
+
+async def test_two_operators_never_both_act(world: World) -> None:
+    """The second waits, ready as a standby, and takes over when the first lets go."""
+    second = world.new_operator(IDENTITY="second")
+    await second.start()
+    try:
+        status, text = await second.get("/ready")
+        assert (status, '"role": "standby"' in text) == (200, True)
+        world.bot()
+        await world.until(world.is_("Ready", "True"), "the first brings the bot up")
+        _, metrics = await second.get("/metrics")
+        assert "botswain_operator_reconciles_total{" not in metrics
+        await world.operator.stop()
+        world.change(execution={"replicas": 2})
+        await world.until(
+            lambda: world.deployment("harbour-execution")["spec"]["replicas"] == 2, "the second takes over"
+        )
+    finally:
+        await second.stop()
+
+
+async def test_lost_lease_ends_the_process(world: World) -> None:
+    """An operator whose lease was taken stops acting and ends, so that it is started anew as a standby."""
+    kind = world.store.kinds["coordination.k8s.io", "leases"]
+    lease = world.store.get(kind, SYSTEM, "botswain-operator")
+    spec = {**lease["spec"], "holderIdentity": "somebody-else", "leaseDurationSeconds": 60}
+    world.store.put(kind, {**lease, "spec": spec})
+    async with asyncio.timeout(15):
+        assert await world.operator.wait() == 1
+    assert any("somebody-else" in str(line["event"]) for line in world.operator.log if line["level"] == "raw")
+    world.operator.log = [line for line in world.operator.log if line["level"] != "raw"]
+
+
+async def test_kind_that_is_missing_is_waited_for(stage: World) -> None:
+    """Without the CustomResourceDefinition the operator says what to apply, and starts when it is there."""
+    definitions = stage.store.kinds["apiextensions.k8s.io", "customresourcedefinitions"]
+    definition = stage.store.get(definitions, "", "discordbots.botswain.dev")
+    stage.emulator.writer.delete(definitions, "", "discordbots.botswain.dev", None)
+    await stage.operator.start()
+
+    async def complains() -> bool:
+        status, text = await stage.operator.get("/ready")
+        return status == 503 and "charts/botswain/crds" in text
+
+    await stage.until_async(complains, "it says what is missing")
+    metadata = {"name": "discordbots.botswain.dev"}
+    stage.emulator.writer.create(definitions, "", {**definition, "metadata": metadata}, "test")
+    stage.bot()
+    await stage.until(stage.is_("Ready", "True"), "the bot is ready")
