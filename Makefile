@@ -26,11 +26,11 @@ dev: $(STAMP) ## Run the whole platform here: simulator (or Discord, with DISCOR
 
 .PHONY: test
 test: lint ## Lint, then every test but the long ones; ARGS go to pytest
-	@$(BIN)/pytest -n 2 --dist loadgroup -m "not slow" $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
 
 .PHONY: test-all
 test-all: lint ## Lint, then every test
-	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 .PHONY: check-main-job
 check-main-job: $(STAMP) ## Headless: 201 messages through the whole platform, each answered once and in order; a JSON line last

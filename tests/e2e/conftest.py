@@ -17,6 +17,6 @@ from running_platform import RunningPlatform, running_platform  # noqa: E402 - f
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningPlatform]:
-    """A platform for tests that only speak to it. They carry `xdist_group("platform")`, so that one worker starts it, once."""
+    """A platform for tests that only speak to it; one for each worker that has such tests."""
     async with running_platform(tmp_path_factory.mktemp("platform"), ["--rate-limits", "relaxed"]) as running:
         yield running

@@ -15,7 +15,6 @@ from running_platform import RunningPlatform
 
 pytestmark = [
     pytest.mark.needs("chromium"),
-    pytest.mark.xdist_group("platform"),
     pytest.mark.timeout(300),
     pytest.mark.asyncio(loop_scope="session"),
 ]

@@ -7,7 +7,6 @@ from main_job import ON_THE_WAY, trace_of
 from running_platform import RunningPlatform
 
 pytestmark = [
-    pytest.mark.xdist_group("platform"),
     pytest.mark.timeout(300),
     pytest.mark.asyncio(loop_scope="session"),
 ]

@@ -21,7 +21,7 @@ from botswain_simulator import Simulator
 HERE = Path(__file__).parent / "node"
 DEADLINE = 60.0
 
-pytestmark = [pytest.mark.needs("node", "npm"), pytest.mark.xdist_group("node_clients")]
+pytestmark = pytest.mark.needs("node", "npm")
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ get_logger = structlog.stdlib.get_logger
 _NOISY = {
     "httpx": logging.WARNING,
     "httpcore": logging.WARNING,
-    "uvicorn.access": logging.WARNING,
+    "uvicorn": logging.WARNING,  # the life cycle says itself what starts and ends
     "grpc": logging.WARNING,
 }
 
@@ -40,6 +40,11 @@ if not structlog.is_configured():
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
     )
+
+_EXCEPTIONS = structlog.processors.ExceptionRenderer(
+    # Frames without their local variables: one of those may be a token.
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
 
 
 @contextmanager
@@ -92,9 +97,11 @@ def configure_logging(service: str, *, level: str = "INFO", log_format: Literal[
     ]
     final: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if log_format == "json":
-        final += [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        final += [_EXCEPTIONS, structlog.processors.JSONRenderer(ensure_ascii=False)]
     else:
-        final.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
+        final.append(
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=final))
     root = logging.getLogger()
