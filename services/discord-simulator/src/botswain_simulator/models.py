@@ -305,7 +305,6 @@ class Interaction:
     """The message that `@original` names."""
     response: Json | None = None
     """What was answered without a message: a form or autocomplete choices."""
-    ephemeral: bool = False
 
 
 @dataclass(slots=True)

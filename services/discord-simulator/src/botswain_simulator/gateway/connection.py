@@ -54,10 +54,6 @@ class Connection:
         self._session: Session | None = None
         self._version = 10
 
-    @property
-    def session(self) -> Session | None:
-        return self._session
-
     async def run(self) -> web.WebSocketResponse:
         """Serve the connection until either side ends it."""
         await self._ws.prepare(self._request)

@@ -11,7 +11,7 @@ from botswain_simulator.world.interactions import AUTOCOMPLETE, COMPONENT, MODAL
 
 routes = Routes()
 
-_PONG, _MESSAGE, _DEFERRED_MESSAGE, _DEFERRED_UPDATE, _UPDATE, _CHOICES, _FORM = 1, 4, 5, 6, 7, 8, 9
+_MESSAGE, _DEFERRED_MESSAGE, _DEFERRED_UPDATE, _UPDATE, _CHOICES, _FORM = 4, 5, 6, 7, 8, 9
 
 
 @routes("POST", "/interactions/{interaction_id}/{interaction_token}/callback", needs_bot=False)

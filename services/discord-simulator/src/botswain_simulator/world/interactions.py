@@ -25,7 +25,7 @@ from botswain_simulator.world.threads import Threads
 FIRST_ANSWER_S = 3.0
 TOKEN_LIFETIME_S = 900.0
 
-PING, COMMAND, COMPONENT, AUTOCOMPLETE, MODAL = 1, 2, 3, 4, 5
+COMMAND, COMPONENT, AUTOCOMPLETE, MODAL = 2, 3, 4, 5
 _SUBCOMMAND_TYPES = {1, 2}
 _NUMBER_TYPES = {4: int, 10: float}
 _CONTEXT_MENU = {2, 3}
@@ -153,7 +153,6 @@ class Interactions(Threads):
             draft.flags |= MessageFlag.LOADING
         message = self.say(interaction, draft)
         interaction.response_id = message.id
-        interaction.ephemeral = message.ephemeral_for is not None
         self.set_interaction_state(interaction, "deferred" if deferred else "answered")
         return message
 
