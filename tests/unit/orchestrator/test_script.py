@@ -59,6 +59,9 @@ def test_help_fits_one_message() -> None:
         ("please react", "👍"),
         ("react with <:party:123>", "party:123"),
         ("react to this with 👀!", "👀"),
+        ("react with 🎉 please", "🎉"),
+        ("react with a rocket, please!", "🚀"),
+        ("react please", "👍"),
     ],
 )
 def test_react_adds_a_reaction(text: str, emoji: str) -> None:

@@ -29,9 +29,7 @@ _NUMBERS = {word: number for number, word in enumerate(_WORDS, start=1)}
 _EMOJI = {
     "thumbs up": "👍",
     "thumbsup": "👍",
-    "a thumbs up": "👍",
     "heart": "❤️",
-    "a heart": "❤️",
     "party": "🎉",
     "tada": "🎉",
     "eyes": "👀",
@@ -40,6 +38,7 @@ _EMOJI = {
     "smile": "😄",
     "check": "✅",
 }
+_FILLERS = re.compile(r"^\s*an? |\b(?:please|thanks|thank you)\b", re.IGNORECASE)
 _CUSTOM_EMOJI = re.compile(r"<a?:(\w+:\d+)>")
 
 Respond = Callable[[re.Match[str], Conversation], Reply]
@@ -109,12 +108,19 @@ def _react(match: re.Match[str], conversation: Conversation) -> Reply:
         return _missing(REACT)
     if conversation.rounds:
         return _end(conversation)
-    wish = (match["emoji"] or "").strip().strip(".!")
-    custom = _CUSTOM_EMOJI.fullmatch(wish)
-    emoji = custom[1] if custom else _EMOJI.get(wish.lower(), wish or "👍")
+    emoji = _emoji_in(match["emoji"] or "")
     target = conversation.reference_id or conversation.message_id
     arguments = {"channel_id": conversation.channel_id, "message_id": target, "emoji": emoji}
     return Reply(calls=(Call(REACT, arguments),))
+
+
+def _emoji_in(wish: str) -> str:
+    """The emoji that some words ask for, as Discord takes it; a thumb up where they name none it knows."""
+    custom = _CUSTOM_EMOJI.search(wish)
+    if custom:
+        return custom[1]
+    named = _EMOJI.get(_FILLERS.sub("", wish).strip(" .,!").lower())
+    return named or next((word.strip(".!,") for word in wish.split() if not word.isascii()), "👍")
 
 
 def _edit(match: re.Match[str], conversation: Conversation) -> Reply:
@@ -259,7 +265,7 @@ COMMANDS = (
     Command(_pattern(r"/?help[.!?]*|what can you do\??"), _help, "help", "this list"),
     Command(_pattern(r"(?:hello|hi|hey|good (?:morning|evening|day))\b[^\n]{0,40}"), _hello, "hello", "I greet you"),
     Command(
-        _pattern(r"(?:please )?react(?: to (?:this|that|it))?(?: with (?P<emoji>.{1,80}))?"),
+        _pattern(r"(?:please )?react(?: to (?:this|that|it))?(?: with (?P<emoji>.{1,80}))?(?:,? please)?[.!]?"),
         _react,
         "react with 👍",
         "I react to your message, or to the one you reply to",
