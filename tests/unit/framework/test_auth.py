@@ -1,5 +1,7 @@
 """Tokens between services: who may be believed, and why not."""
 
+import time
+
 import jwt
 import pytest
 from botswain_services.auth import CLOCK_LEEWAY, TOKEN_LIFETIME, TokenIssuer, TokenVerifier
@@ -91,3 +93,19 @@ def test_a_token_serves_until_half_of_its_life_is_over():
     assert tokens.token() == first
     clock.now += 2
     assert tokens.token() != first
+
+
+def test_a_good_token_is_remembered_no_longer_than_it_lives(monkeypatch):
+    """Within its life it is checked once; past it, anew."""
+    now = Clock(time.time())
+    verifier = TokenVerifier(SECRET, audience="orchestrator", clock=now)
+    header = issuer(clock=now).header()["Authorization"]
+    identity = verifier.verify(header)
+    checked = []
+    monkeypatch.setattr(jwt, "decode", lambda *_args, **_options: checked.append(1) or {"iss": "x", "exp": now.now})
+    now.now += TOKEN_LIFETIME
+    assert verifier.verify(header) == identity
+    assert not checked
+    now.now += CLOCK_LEEWAY + 1
+    verifier.verify(header)
+    assert checked

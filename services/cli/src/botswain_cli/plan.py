@@ -87,6 +87,10 @@ class Discord:
     api_url: str = ""
 
 
+UNLIMITED_REQUESTS = 5000
+"""A second: what the simulator allows unless it keeps Discord's limits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wishes:
     """What the person asked for, beyond ports. `files_dir` is what the filesystem tools may touch."""
@@ -188,6 +192,8 @@ def _wiring(name: str, wishes: Wishes, ports: Ports, discord: Discord) -> dict[s
         credentials["DISCORD_API_URL"] = discord.api_url
     if name == "execution":
         own["FILESYSTEM_ROOT"] = str(wishes.files_dir)
+        if discord.simulated and wishes.rate_limits != "discord":
+            own["DISCORD_REQUESTS_PER_SECOND"] = str(UNLIMITED_REQUESTS)
     else:
         credentials["GATEWAY_SERVICE_URL"] = f"grpc://{wishes.host}:{ports['orchestrator', 'grpc']}"
     return {**own, **credentials}

@@ -18,6 +18,8 @@ TOKEN_LIFETIME = 300.0
 """Seconds."""
 CLOCK_LEEWAY = 10.0
 """Seconds two machines' clocks may differ."""
+MOST_REMEMBERED = 256
+"""Tokens a verifier remembers as good."""
 
 
 _SHORTEST_KEY = 32
@@ -82,11 +84,14 @@ class TokenIssuer:
 
 
 class TokenVerifier:
-    """Checks tokens meant for one service."""
+    """Checks tokens meant for one service. A good one is checked once and remembered while it lives: callers repeat theirs."""
 
-    def __init__(self, secret: str, *, audience: str) -> None:
+    def __init__(self, secret: str, *, audience: str, clock: Callable[[], float] = time.time) -> None:
         self._secret = secret
         self._audience = audience
+        self._clock = clock
+        self._good: dict[str, tuple[Identity, float]] = {}
+        """By header: who it is, and until when."""
 
     def verify(self, authorization: str | None) -> Identity:
         """Check the value of an `Authorization` header.
@@ -96,6 +101,9 @@ class TokenVerifier:
         """
         if not authorization:
             raise AuthenticationError("no bearer token was sent")
+        known = self._good.get(authorization)
+        if known is not None and self._clock() < known[1]:
+            return known[0]
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise AuthenticationError("the authorization is not of the form 'Bearer <token>'")
@@ -119,4 +127,8 @@ class TokenVerifier:
             raise AuthenticationError(f"the token has no {error.claim!r} claim") from None
         except jwt.InvalidTokenError:
             raise AuthenticationError("the token is not one of ours") from None
-        return Identity(issuer=str(claims["iss"]), audience=self._audience)
+        identity = Identity(issuer=str(claims["iss"]), audience=self._audience)
+        if len(self._good) >= MOST_REMEMBERED:
+            self._good.clear()
+        self._good[authorization] = identity, float(claims["exp"]) + CLOCK_LEEWAY
+        return identity

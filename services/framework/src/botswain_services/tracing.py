@@ -17,6 +17,8 @@ from opentelemetry.util.types import AttributeValue
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _PROPAGATOR = TraceContextTextMapPropagator()
+_TRACER = trace.get_tracer("botswain")
+"""A proxy: it finds the provider that `configure_tracing()` sets, whenever that is."""
 _ids = random.SystemRandom()
 _is_configured = False
 
@@ -91,6 +93,5 @@ def span(
     parent = None
     if traceparent and valid_traceparent(traceparent):
         parent = _PROPAGATOR.extract({"traceparent": traceparent})
-    tracer = trace.get_tracer("botswain")
-    with tracer.start_as_current_span(name, context=parent, kind=kind, attributes=attributes) as started:
+    with _TRACER.start_as_current_span(name, context=parent, kind=kind, attributes=attributes) as started:
         yield started
