@@ -29,7 +29,11 @@ def client_class(service_class: type[Service], init: dict[str, Any] | None = Non
     """The generated client class of a service, made once. `init`: constructor arguments it can't be made without."""
     known = _generated.get(service_class)
     if known is None:
-        known = _generated[service_class] = generate_connection_manager(service_class, init=init)
+        known = generate_connection_manager(service_class, init=init)
+        extension = service_class._client_extension
+        if extension is not None:
+            known = type(known.__name__, (extension, known), {"__doc__": known.__doc__})
+        _generated[service_class] = known
     return known
 
 

@@ -44,6 +44,7 @@ Observer: TypeAlias = Callable[[Scope, int, float], None]
 """Told of every answer: its scope, status and seconds."""
 
 _VALID_ID = re.compile(r"[\x21-\x7e]{1,128}")
+_VALID_PREFIX = re.compile(rb"(?:/[A-Za-z0-9._-]+)+")
 _MARK = "botswain.request_id"
 
 
@@ -151,6 +152,27 @@ class RequestLoggingMiddleware:
 
     def _metrics(self) -> dict[str, Any]:
         return {"metrics": self._figures.read()} if self._figures is not None else {}
+
+
+class PrefixMiddleware:
+    """Lets pages know where they stand behind a gateway: `X-Forwarded-Prefix` goes before the links of `/docs`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            for key, value in scope["headers"]:
+                if key == b"x-forwarded-prefix" and _VALID_PREFIX.fullmatch(value):
+                    prefix = value.decode()
+                    # A path holds its root path (ASGI), or a route of the same name as the prefix would lose its own.
+                    scope = {
+                        **scope,
+                        "root_path": prefix,
+                        "path": prefix + scope["path"],
+                        "raw_path": value + scope["raw_path"],
+                    }
+        await self.app(scope, receive, send)
 
 
 class _Answer:

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
@@ -19,34 +19,28 @@ from fastapi.responses import JSONResponse
 from botswain_services import lifecycle, naming, problems
 from botswain_services.access import SCOPES, Access
 from botswain_services.auth import Identity, TokenVerifier
+from botswain_services.default_endpoints import VERSION, add_default_endpoints, add_probes
 from botswain_services.endpoints import Endpoint, adapt, clean_methods, clean_path, logged
 from botswain_services.errors import EndpointError
 from botswain_services.health import Check, Health
+from botswain_services.launchable import Launchable
 from botswain_services.limits import BodyLimitMiddleware
 from botswain_services.logs import configure_logging, get_logger
 from botswain_services.mcp_server import McpAccess, McpServer
-from botswain_services.middleware import RequestLoggingMiddleware
+from botswain_services.middleware import PrefixMiddleware, RequestLoggingMiddleware
 from botswain_services.settings import DEVELOPMENT_SECRET, ServiceSettings, local_settings
 from botswain_services.tracing import configure_tracing, shutdown_tracing
 from botswain_services.types import (
-    ClassNameSchema,
-    EndpointsSchema,
     Heartbeat,
-    HeartbeatSchema,
-    PIDFileSchema,
-    ServerIDSchema,
     ServerStatus,
-    ShutdownSchema,
-    StatusSchema,
     TaskSchema,
 )
 from botswain_services.urls import Url, is_loopback
 
 if TYPE_CHECKING:
-    from botswain_services.connection_manager import ConnectionManager
     from botswain_services.rpc.server import RpcServer
 
-VERSION = "0.1.0"
+
 construction: ContextVar[dict[str, Any] | None] = ContextVar("botswain_construction", default=None)
 """Constructor arguments (`url`, `pid_file`, `live_service`) for subclasses whose own constructors don't hand them on."""
 
@@ -56,10 +50,9 @@ _STATUS = {
     "running": ServerStatus.AVAILABLE,
     "draining": ServerStatus.STOPPING,
 }
-T = TypeVar("T", bound="Service")
 
 
-class Service:
+class Service(Launchable):
     """Base of every service.
 
     `name` is its audience in JWTs, its name in logs and in `/health`; a subclass that sets none is called like its class.
@@ -68,11 +61,13 @@ class Service:
     name: ClassVar[str] = "service"
     mcp: ClassVar[McpAccess] = McpAccess()
     """Of the class: connects MCP clients. Of an instance: its FastMCP server."""
-    _client_interface: ClassVar[type[ConnectionManager] | None] = None
+    settings_class: ClassVar[type[ServiceSettings]] = ServiceSettings
+    """What is read from the environment when no settings are given."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        named = any("name" in base.__dict__ and "_named_by_class" not in base.__dict__ for base in cls.__mro__[:-2])
+        own = [base.__dict__ for base in cls.__mro__ if base is not Service]
+        named = any("name" in names and "_named_by_class" not in names for names in own)
         if not named:
             cls.name = cls.__name__
             cls._named_by_class = True
@@ -119,7 +114,8 @@ class Service:
         self._url = self.build_url(url=url, host=host, port=port)
         self.host: str = self._url.host or "localhost"
         self.port: int = self._url.port if self._url.port is not None else 80
-        self.settings = settings or local_settings(loopback=is_loopback(self.host) or not self.live_service)
+        loopback = is_loopback(self.host) or not self.live_service
+        self.settings = settings or local_settings(self.settings_class, loopback=loopback)
         self.shutdown_grace_seconds = self.settings.shutdown_grace_seconds
         self.request_timeout_seconds = self.settings.request_timeout_seconds
         self.logger = get_logger(self.name)
@@ -136,6 +132,10 @@ class Service:
         self._routes: dict[str, Endpoint] = {}
         self._mcp = McpServer(self.name, description or f"{self.name} MCP server", self.access)
         self.parts: list[lifecycle.Part] = [self._mcp]
+        if self.settings.api_gateway_url and self.live_service:
+            from botswain_services.gateway.registration import Registration
+
+            self.parts.insert(0, Registration(self, self.settings.api_gateway_url))
         self.app = FastAPI(
             title=self.name,
             version=VERSION,
@@ -146,8 +146,8 @@ class Service:
             lifespan=self._lifespan,
         )
         self._add_middleware()
-        self._add_probes()
-        self._add_default_endpoints()
+        add_probes(self)
+        add_default_endpoints(self)
         self.app.mount(self.get_mcp_paths()[0], self._mcp)
         if kwargs:
             self.logger.warning("unknown_parameters_ignored", parameters=sorted(kwargs))
@@ -305,37 +305,6 @@ class Service:
     def _current_status(self) -> ServerStatus:
         return _STATUS[self.health.phase]
 
-    def _add_default_endpoints(self) -> None:
-        reading = ["POST", "GET"]
-        self.add_endpoint("/endpoints", self.endpoints_func, EndpointsSchema, methods=reading, as_tool=True)
-        self.add_endpoint("/status", self.status_func, StatusSchema, methods=reading, as_tool=True)
-        self.add_endpoint("/heartbeat", self.heartbeat_func, HeartbeatSchema, methods=reading, as_tool=True)
-        self.add_endpoint("/server_id", self.server_id_func, ServerIDSchema, methods=reading)
-        self.add_endpoint("/class_name", self.class_name_func, ClassNameSchema, methods=reading)
-        self.add_endpoint("/pid_file", self.pid_file_func, PIDFileSchema, methods=reading)
-        self.add_endpoint("/shutdown", self.shutdown, ShutdownSchema, scope="admin")
-
-    def _add_probes(self) -> None:
-        about = {"service": self.name, "version": VERSION}
-
-        async def health() -> dict[str, str]:
-            return {"status": "healthy", **about}
-
-        async def ready() -> JSONResponse:
-            readiness = await self.health.readiness()
-            body = {"status": "ready" if readiness.ready else "not ready", **about, **self.health.details}
-            if readiness.reasons:
-                body["reasons"] = readiness.reasons
-            return JSONResponse(body, status_code=200 if readiness.ready else 503)
-
-        async def metrics() -> Response:
-            from botswain_services.metrics import CONTENT_TYPE, exposition
-
-            return Response(exposition(), media_type=CONTENT_TYPE)
-
-        for path, func in (("/health", health), ("/ready", ready), ("/metrics", metrics)):
-            self.app.add_api_route(path, func, methods=["GET"], include_in_schema=path != "/metrics", tags=["probes"])
-
     def _add_middleware(self) -> None:
         problems.add_handlers(self.app)
         observe = None
@@ -346,6 +315,7 @@ class Service:
         self.app.add_middleware(
             BodyLimitMiddleware, max_bytes=self.settings.max_body_bytes, timeout=self.settings.request_timeout_seconds
         )
+        self.app.add_middleware(PrefixMiddleware)
         self.app.add_middleware(RequestLoggingMiddleware, service_name=self.name, observe=observe)
 
     def _make_rpc(self, port: int) -> RpcServer:
@@ -367,122 +337,6 @@ class Service:
             await self.shutdown_cleanup()
             for part in self.parts:
                 await part.close()
-
-    # Of the class: where it is, how to start it and how to talk to it --------------------------------------------------
-
-    @classmethod
-    def default_url(cls) -> Url:
-        """The class's URL in DEFAULT_SERVICE_URLS, else that of `Service` there, else http://localhost:8000/."""
-        return naming.default_url(cls.__name__)
-
-    @classmethod
-    def build_url(cls, url: str | Url | None = None, host: str | None = None, port: int | None = None) -> Url:
-        """`url` when given, else `host` and `port`, else the default. It ends with a slash."""
-        return naming.build_url(cls.__name__, url, host, port)
-
-    @classmethod
-    def get_mcp_paths(cls) -> tuple[str, str]:
-        """(mount path, path of the MCP endpoint below it): MCP_MOUNT_PATH and MCP_HTTP_APP_PATH."""
-        return naming.mcp_paths()
-
-    @classmethod
-    def default_log_file(cls) -> str:
-        """Where launched services of this class log to."""
-        return naming.log_file(cls.__name__)
-
-    @classmethod
-    def register_connection_manager(cls, connection_manager: type[ConnectionManager]) -> None:
-        """Make `connect()` and `launch()` return this client instead of the generated one."""
-        cls._client_interface = connection_manager
-
-    @classmethod
-    def status_at_host(cls, url: str | Url, timeout: float = 60) -> ServerStatus:
-        """What the service at `url` says of itself; `DOWN` when nothing answers within `timeout` seconds."""
-        from botswain_services.connecting import status_at
-
-        return status_at(url, timeout)
-
-    @classmethod
-    def connect(cls, url: str | Url | None = None, timeout: float = 60) -> Any:
-        """A client for the service at `url` (default: the class's), once it is available.
-
-        A service that is starting is waited for, up to `timeout` seconds; one that does not answer is not.
-
-        Raises:
-            ServiceCallError: 503, an HTTPException: it is down, or did not become available.
-        """
-        from botswain_services.connecting import connect
-
-        return connect(cls, url, timeout)
-
-    @overload
-    @classmethod
-    def launch(
-        cls,
-        *,
-        url: str | Url | None = None,
-        host: str | None = None,
-        port: int | None = None,
-        block: bool = False,
-        num_workers: int = 1,
-        wait_for_launch: Literal[False],
-        timeout: float = 60,
-        progress_bar: bool = True,
-        **kwargs: Any,
-    ) -> None: ...
-
-    @overload
-    @classmethod
-    def launch(
-        cls,
-        *,
-        url: str | Url | None = None,
-        host: str | None = None,
-        port: int | None = None,
-        block: bool = False,
-        num_workers: int = 1,
-        wait_for_launch: bool = True,
-        timeout: float = 60,
-        progress_bar: bool = True,
-        **kwargs: Any,
-    ) -> Any: ...
-
-    @classmethod
-    def launch(
-        cls,
-        *,
-        url: str | Url | None = None,
-        host: str | None = None,
-        port: int | None = None,
-        block: bool = False,
-        num_workers: int = 1,
-        wait_for_launch: bool = True,
-        timeout: float = 60,
-        progress_bar: bool = True,
-        **kwargs: Any,
-    ) -> Any:
-        """Serve in a process of its own, and return a client for it.
-
-        Args:
-            url: where to serve; before `host` and `port`, which complete the default URL. Port 0: any free one.
-            host: address to bind to.
-            port: port to bind to.
-            block: stay until the service ends. SIGINT and SIGTERM end it.
-            num_workers: processes that serve, beside one that watches over them when there are several.
-            wait_for_launch: return when it is ready; False: return None at once.
-            timeout: seconds it may take until it is ready.
-            progress_bar: show how it goes, where stderr is a terminal.
-            kwargs: for the class's constructor. They travel over a pipe: neither the process list nor a log shows them.
-
-        Raises:
-            LaunchError: the port is taken (says by whom), or the process could not start; carries its own error.
-        """
-        from botswain_services.launching import LaunchOptions, launch
-
-        options = LaunchOptions(
-            cls.build_url(url, host, port), num_workers, block, wait_for_launch, timeout, progress_bar
-        )
-        return launch(cls, options, kwargs)
 
 
 def run_service(build: Callable[[], Service]) -> int:

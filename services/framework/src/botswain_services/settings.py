@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -76,35 +76,17 @@ class ServiceSettings(FrameworkSettings):
         return self
 
 
-def local_settings(*, loopback: bool) -> ServiceSettings:
-    """Settings of a service that was given none: the environment's.
-
-    Where the environment holds neither BOTSWAIN_ENV nor a secret, a loopback address counts as development.
-
-    Raises:
-        SettingsError: a variable is wrong, or the address is reachable from elsewhere and there is no secret.
-    """
-    unset = not os.environ.get("BOTSWAIN_ENV") and not os.environ.get("SERVICE_AUTH_SECRET")
-    if unset and loopback:
-        return load_settings(_LoopbackSettings)
-    return load_settings(ServiceSettings)
-
-
-class _LoopbackSettings(ServiceSettings):
-    botswain_env: Literal["development", "production"] = "development"
-
-
 S = TypeVar("S", bound=BaseSettings)
 
 
-def load_settings(settings_class: type[S]) -> S:
-    """Read `settings_class` from the environment.
+def load_settings(settings_class: type[S], **values: Any) -> S:
+    """Read `settings_class` from the environment; `values` come before it.
 
     Raises:
         SettingsError: names every variable that is missing or wrong, a line each. Values are not repeated: one may be a secret.
     """
     try:
-        return settings_class()
+        return settings_class(**values)
     except ValidationError as error:
         lines = []
         for problem in error.errors(include_url=False, include_input=False):
@@ -117,3 +99,19 @@ def load_settings(settings_class: type[S]) -> S:
                 message = problem["msg"].removeprefix("Value error, ")
                 lines.append(f"{variable}: {message}" if variable else message)
         raise SettingsError("\n".join(lines)) from None
+
+
+L = TypeVar("L", bound=ServiceSettings)
+
+
+def local_settings(settings_class: type[L], *, loopback: bool) -> L:
+    """Settings of a service that was given none: the environment's.
+
+    Where the environment holds neither BOTSWAIN_ENV nor a secret, a loopback address counts as development.
+
+    Raises:
+        SettingsError: a variable is wrong, or the address is reachable from elsewhere and there is no secret.
+    """
+    if loopback and not os.environ.get("BOTSWAIN_ENV") and not os.environ.get("SERVICE_AUTH_SECRET"):
+        return load_settings(settings_class, botswain_env="development")
+    return load_settings(settings_class)
