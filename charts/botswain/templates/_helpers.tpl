@@ -31,7 +31,7 @@ app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
 {{- define "botswain.tag" -}}
-{{- default .Chart.AppVersion .Values.images.tag -}}
+{{- default .Chart.AppVersion .Values.images.tag | toString -}}
 {{- end }}
 
 {{/* An image by name. Call with a dict of root, name and whole (a reference that replaces the rest). */}}

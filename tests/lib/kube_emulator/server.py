@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 import yaml
 from aiohttp import web
-from kube_emulator import discovery, rbac
+from kube_emulator import discovery, protobuf, rbac
 from kube_emulator.errors import ApiRefusal
 from kube_emulator.faults import Faults
 from kube_emulator.kinds import Kind
@@ -314,6 +314,8 @@ def _json(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = N
 def _decoded(raw: bytes, content_type: str) -> Any:
     if not raw:
         return None
+    if raw.startswith(protobuf.MAGIC):
+        return protobuf.decode(raw)
     try:
         return yaml.safe_load(raw) if "yaml" in content_type and raw[:1] != b"{" else orjson.loads(raw)
     except (yaml.YAMLError, orjson.JSONDecodeError) as error:

@@ -182,11 +182,8 @@ class Writer:
 
     def _change(self, kind: Kind, before: Body, after: Body, subresource: str, manager: str) -> Body:
         """A write that is no apply, of the whole object or of its status."""
-        kept = {
-            key: before["metadata"][key]
-            for key in ("uid", "creationTimestamp", "resourceVersion")
-            if key in before["metadata"]
-        }
+        given = ("name", "namespace", "uid", "creationTimestamp", "resourceVersion")
+        kept = {key: before["metadata"][key] for key in given if key in before["metadata"]}
         if subresource == "status":
             changed = {**before, "status": after.get("status")}
         else:

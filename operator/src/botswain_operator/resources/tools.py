@@ -21,6 +21,7 @@ _SHIPPED: dict[str, Manifest] = {
             "DISCORD_BOT_TOKEN": "${DISCORD_BOT_TOKEN:-}",
             "DISCORD_API_URL": "${DISCORD_API_URL}",
             "DISCORD_ALLOWED_MENTIONS": "${DISCORD_ALLOWED_MENTIONS:-}",
+            "DISCORD_REQUESTS_PER_SECOND": "${DISCORD_REQUESTS_PER_SECOND:-50}",
         },
         "required": True,
         "deliveringTools": ["discord_send_message", "discord_edit_message"],
