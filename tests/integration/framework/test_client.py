@@ -9,9 +9,8 @@ import pytest
 from botswain_services import ConnectionManager, ServerStatus, ServiceCallError
 from botswain_services.errors import ClientError
 from fastapi import HTTPException
-from pydantic import ValidationError
-
 from launchables import Bare, Calculator, Numbers, Total, WithOwnManager
+from pydantic import ValidationError
 
 
 @pytest.fixture(scope="module")

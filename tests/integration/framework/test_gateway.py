@@ -5,7 +5,6 @@ import contextlib
 import json
 import threading
 
-
 import aiohttp
 import pytest
 import uvicorn
@@ -14,7 +13,6 @@ from botswain_services.gateway import GatewaySettings
 from botswain_services.lifecycle import bind
 from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.responses import StreamingResponse
-
 from launchables import Calculator, Total
 
 SECRET = "a-secret-of-at-least-thirty-two-bytes"
@@ -23,7 +21,7 @@ SECRET = "a-secret-of-at-least-thirty-two-bytes"
 async def wait_until(condition, seconds=20.0):
     """Wait for a condition, with a deadline."""
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is waited for is in other hands
             await asyncio.sleep(0.01)
 
 

@@ -7,7 +7,8 @@ import pytest
 from botswain_services.auth import TokenIssuer, TokenVerifier
 from botswain_services.errors import SettingsError, StartupError
 from botswain_services.logs import bound
-from botswain_services.rpc import RpcServer, caller, connect, parse_target
+from botswain_services.rpc import RpcServer, caller, connect, parse_target, remaining
+from botswain_services.rpc import server as server_module
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from structlog.contextvars import get_contextvars
 
@@ -29,6 +30,12 @@ class Echo:
         if request == b"wait":
             self.entered.set()
             await self.release.wait()
+        if request == b"left":
+            return str(remaining() is not None and 5 < remaining() <= 10).encode()
+        if request == b"id":
+            return get_contextvars()["request_id"].encode()
+        if request == b"fail":
+            await _context.abort(grpc.StatusCode.NOT_FOUND, "nothing")
         return self.seen(request)
 
     async def unary_stream(self, request, _context):
@@ -154,3 +161,42 @@ def test_urls_of_peers():
     """grpcs means TLS; IPv6 addresses keep their brackets."""
     assert parse_target("grpc://host:1", variable="X") == ("host:1", False)
     assert parse_target("grpcs://[::1]:2", variable="X") == ("[::1]:2", True)
+
+
+async def test_a_call_knows_its_deadline_and_request(server):
+    """What it may hand on to the calls that it makes itself."""
+    peer = peer_of(server)
+    method = peer.channel.unary_unary("/test.Echo/unary_unary")
+    assert await method(b"left", metadata=peer.metadata(), timeout=10) == b"True"
+    with bound(request_id="r-1"):
+        assert await method(b"id", metadata=peer.metadata(), timeout=10) == b"r-1"
+    assert len(await method(b"id", metadata=peer.metadata(), timeout=10)) == 32
+    await peer.close()
+    assert remaining() is None
+
+
+async def test_a_call_without_a_deadline_gets_one(server, monkeypatch):
+    """A caller that would wait for ever is not waited for."""
+    monkeypatch.setattr(server_module, "LONGEST_CALL", 0.05)
+    peer = peer_of(server)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await peer.channel.unary_unary("/test.Echo/unary_unary")(b"wait", metadata=peer.metadata())
+    await peer.close()
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+async def test_calls_are_counted_by_method_and_code(server):
+    """Answers and errors, each under its name."""
+    from botswain_services.metrics import RPC_CALLS
+
+    def count(code):
+        return RPC_CALLS.labels("/test.Echo/unary_unary", code)._value.get()
+
+    before = count("OK"), count("NOT_FOUND")
+    peer = peer_of(server)
+    method = peer.channel.unary_unary("/test.Echo/unary_unary")
+    await method(b"x", metadata=peer.metadata(), timeout=10)
+    with pytest.raises(grpc.aio.AioRpcError):
+        await method(b"fail", metadata=peer.metadata(), timeout=10)
+    await peer.close()
+    assert (count("OK"), count("NOT_FOUND")) == (before[0] + 1, before[1] + 1)

@@ -73,7 +73,7 @@ def test_an_expired_token_is_refused():
 def test_tokens_without_a_caller_or_an_end_are_refused():
     """`iss` and `exp` are asked for, not just honoured."""
     token = jwt.encode({"aud": "orchestrator", "iss": "x"}, SECRET, algorithm="HS256")
-    with pytest.raises(AuthenticationError, match="'exp'|\"exp\""):
+    with pytest.raises(AuthenticationError, match="has no"):
         TokenVerifier(SECRET, audience="orchestrator").verify(f"Bearer {token}")
 
 

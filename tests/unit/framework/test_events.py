@@ -56,7 +56,10 @@ whole_microseconds = st.datetimes(
 )
 
 
-def events(metadata=st.just({})):
+NO_METADATA = st.just({})
+
+
+def events(metadata=NO_METADATA):
     return st.sampled_from(EventSource).flatmap(
         lambda source: st.builds(
             InternalEvent,

@@ -32,26 +32,34 @@ class BodyLimitMiddleware:
             raise self._too_large()
         deadline = asyncio.get_running_loop().time() + self._timeout
         received = 0
-        complete = False
+        complete = cut_off = False
 
         async def limited() -> Message:
-            nonlocal received, complete
+            nonlocal received, complete, cut_off
             if complete:
                 return await receive()
             try:
                 async with asyncio.timeout_at(deadline + received / SLOWEST):
                     message = await receive()
             except TimeoutError:
+                cut_off = True
                 raise HTTPException(
                     408, f"the body did not arrive: {received} bytes came within {self._timeout:g} s or so"
                 ) from None
             received += len(message.get("body", b""))
             complete = not message.get("more_body", False)
             if received > self._max_bytes:
+                cut_off = True
                 raise self._too_large()
             return message
 
-        await self.app(scope, limited, send)
+        async def closing(message: Message) -> None:
+            if cut_off and message["type"] == "http.response.start":
+                # What else may come on this connection is the rest of that body.
+                message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+            await send(message)
+
+        await self.app(scope, limited, closing)
 
     def _too_large(self) -> HTTPException:
         return HTTPException(

@@ -54,15 +54,14 @@ class Peer:
         self._tokens = tokens
 
     def metadata(self, *, traceparent: str | None = None) -> Metadata:
-        """Credentials, correlation id and trace of the current task. `traceparent` overrides the current span's."""
+        """Credentials, correlation and request id, and trace of the current task. `traceparent` overrides the current span's."""
         pairs = [("authorization", f"Bearer {self._tokens.token()}")]
         trace = traceparent if traceparent is not None else tracing.current_traceparent()
         if trace:
             pairs.append(("traceparent", trace))
-        correlation_id = structlog.contextvars.get_contextvars().get("correlation_id")
-        if correlation_id:
-            pairs.append(("x-correlation-id", str(correlation_id)))
-        return tuple(pairs)
+        bound = structlog.contextvars.get_contextvars()
+        ids = (("x-correlation-id", bound.get("correlation_id")), ("x-request-id", bound.get("request_id")))
+        return (*pairs, *((name, str(value)) for name, value in ids if value))
 
     async def close(self) -> None:
         """Close the channel."""

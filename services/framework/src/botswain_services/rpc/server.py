@@ -1,14 +1,18 @@
-"""The called side: a `grpc.aio` server whose every call is authenticated, traced and logged, and that drains.
+"""The called side: a `grpc.aio` server whose every call is authenticated, traced, counted and bounded, and that drains.
 
-Health checks and reflection answer without a token; everything else asks for one.
+Health checks and reflection answer without a token; everything else asks for one. A call with a single answer ends at its
+caller's deadline, or at `LONGEST_CALL` where the caller set none. Its log lines carry the caller's correlation and request id.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
+from uuid import uuid4
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -19,17 +23,30 @@ from botswain_services import tracing
 from botswain_services.auth import Identity, TokenVerifier
 from botswain_services.errors import AuthenticationError, StartupError
 from botswain_services.logs import bound, get_logger
+from botswain_services.metrics import RPC_CALLS, RPC_SECONDS
 from botswain_services.rpc.client import MAX_MESSAGE_BYTES
 
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _PUBLIC = ("/grpc.health.v1.Health/", "/grpc.reflection.")
+LONGEST_CALL = 600.0
+"""Seconds for a call with a single answer whose caller set no deadline."""
 _caller: contextvars.ContextVar[Identity] = contextvars.ContextVar("caller")
+_deadline: contextvars.ContextVar[float] = contextvars.ContextVar("deadline")
 log = get_logger(__name__)
 
 
 def caller() -> Identity:
     """Who made the call that is being served. Raises LookupError outside of one."""
     return _caller.get()
+
+
+def remaining() -> float | None:
+    """Seconds until the caller of the call that is being served gives up; None outside of one, or where it never does.
+
+    Pass it on as the timeout of calls that are made to answer this one.
+    """
+    deadline = _deadline.get(None)
+    return None if deadline is None else max(0.0, deadline - time.monotonic())
 
 
 class _Guard(grpc.aio.ServerInterceptor):
@@ -74,25 +91,63 @@ def _wrapped(handler: _Handler, method: str, identity: Identity, metadata: dict[
     inner: Any = _function_of(handler)
 
     @contextmanager
-    def served() -> Any:
+    def served(context: grpc.aio.ServicerContext[Any, Any]) -> Iterator[None]:
         _caller.set(identity)
-        values = {"correlation_id": metadata["x-correlation-id"]} if "x-correlation-id" in metadata else {}
+        left = context.time_remaining()
+        if left is not None:
+            _deadline.set(time.monotonic() + left)
+        values = {"request_id": metadata.get("x-request-id") or uuid4().hex}
+        if "x-correlation-id" in metadata:
+            values["correlation_id"] = metadata["x-correlation-id"]
         with (
             bound(**values),
+            _counted(method, context),
             tracing.span(method.lstrip("/"), traceparent=metadata.get("traceparent"), kind=SpanKind.SERVER),
         ):
             yield
 
     async def unary(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-        with served():
-            return await inner(request, context)
+        with served(context):
+            try:
+                async with asyncio.timeout(None if context.time_remaining() is not None else LONGEST_CALL) as limit:
+                    return await inner(request, context)
+            except TimeoutError:
+                if not limit.expired():
+                    raise
+                await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, f"no answer within {LONGEST_CALL:g} s")
 
     async def stream(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
-        with served():
+        with served(context):
             async for response in inner(request, context):
                 yield response
 
     return _like(handler, stream if handler.response_streaming else unary)
+
+
+@contextmanager
+def _counted(method: str, context: grpc.aio.ServicerContext[Any, Any]) -> Iterator[None]:
+    started = time.perf_counter()
+    code = grpc.StatusCode.UNKNOWN
+    try:
+        yield
+        code = _code_of(context, grpc.StatusCode.OK)
+    except (asyncio.CancelledError, GeneratorExit):
+        code = grpc.StatusCode.CANCELLED
+        raise
+    except BaseException:
+        code = _code_of(context, grpc.StatusCode.UNKNOWN)
+        raise
+    finally:
+        RPC_CALLS.labels(method, code.name).inc()
+        RPC_SECONDS.labels(method).observe(time.perf_counter() - started)
+
+
+def _code_of(context: grpc.aio.ServicerContext[Any, Any], otherwise: grpc.StatusCode) -> grpc.StatusCode:
+    """The code that the servicer set, as a member or a number; else `otherwise`."""
+    given: Any = context.code()
+    if isinstance(given, grpc.StatusCode):
+        return given
+    return next((code for code in grpc.StatusCode if code.value[0] == given), otherwise) if given else otherwise
 
 
 def _function_of(handler: _Handler) -> Any:
