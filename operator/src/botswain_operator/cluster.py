@@ -97,14 +97,14 @@ class Cluster:
                     yield kind, name, entry
 
     def seen(self, kind: Kind, item: dict[str, Any]) -> None:
-        """Take in what the API server answered to a write, so that the next reconcile doesn't decide on what was before it."""
+        """Take in what the API server answered to a write, so that the next decision doesn't rest on what was before it."""
         for informer in self._children[kind]:
             if informer.covers(item["metadata"]["namespace"]):
-                informer.update(item)
+                informer.update(item, tell=False)
 
     def gone(self, kind: Kind, namespace: str, name: str) -> None:
         for informer in self._children[kind]:
-            informer.remove(namespace, name)
+            informer.remove(namespace, name, tell=False)
 
     def secret_version(self, namespace: str, name: str) -> str | None:
         """Resource version of someone else's Secret; None if there is none of this name."""

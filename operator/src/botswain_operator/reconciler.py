@@ -36,6 +36,8 @@ from botswain_operator.workqueue import WorkQueue, backoff_seconds
 log = logging.getLogger(__name__)
 
 Key = tuple[str, str]
+CHILD_SECONDS = 0.05
+"""How long changes of children are gathered: a bot's Deployments change many times while they come up."""
 _METADATA = ("namespace", "name", "uid", "generation", "resourceVersion", "deletionTimestamp")
 _ALARMING = {"TokenValid", "IdentifyBudgetOk", "DatabaseReachable"}
 
@@ -108,7 +110,7 @@ class Reconciler:
 
     def _child_changed(self, namespace: str, bot: str) -> None:
         if (namespace, bot) in self._bots:
-            self.queue.add((namespace, bot))
+            self.queue.add_after((namespace, bot), CHILD_SECONDS)
 
     def _secret_changed(self, namespace: str, name: str) -> None:
         for key in self._referred.get((namespace, name), ()):
@@ -186,7 +188,9 @@ class Reconciler:
         self._checks.begun(key, plan.rollout.identifies)
         if done.writes:
             observed = await self._observe(bot, body, self.cluster.workloads(*key))
-            plan = build_resources(bot, observed, self._defaults)
+            before, plan = plan, build_resources(bot, observed, self._defaults)
+            if _applies(before) != _applies(plan):
+                self.queue.add(key)  # what was written opens the next step
         # While Discord is asked, what was said before stands: a restart has nothing to write.
         if observed.token.state != "pending" or not body["status"]:
             await self._say(body, build_status(bot, plan, observed, done.problems), bot.generation)
@@ -269,8 +273,11 @@ class Reconciler:
         """Apply a manifest if the live object differs; whether that was so."""
         kind, name = kind_of(manifest), manifest["metadata"]["name"]
         entry = self.cluster.child(kind, bot.namespace, name)
+        if entry and entry.confirmed == applied_hash(manifest):
+            return False
         live = entry.body() if entry else None
-        if in_sync(manifest, live):
+        if entry and in_sync(manifest, live):
+            entry.confirmed = applied_hash(manifest)
             return False
         if live is not None and applied_hash(live) == applied_hash(manifest):
             metrics.DRIFT.labels(kind.kind).inc()
@@ -282,6 +289,9 @@ class Reconciler:
             applied = await self._client.apply(manifest, force=True)
         metrics.WRITES.labels("apply", kind.kind).inc()
         self.cluster.seen(kind, applied)
+        if entry := self.cluster.child(kind, bot.namespace, name):
+            # The API server writes some values in another way (1000m as 1): what was just applied is in sync all the same.
+            entry.confirmed = applied_hash(manifest)
         return True
 
     async def _prune(self, bot: Bot, plan: Plan, done: _Done) -> None:
@@ -347,14 +357,25 @@ class Reconciler:
             self._refers.pop(key, None)
 
 
+def _applies(plan: Plan) -> tuple[set[str | None], frozenset[str]]:
+    return {applied_hash(manifest) for manifest in plan.manifests}, plan.kept
+
+
 def _decisive(body: Mapping[str, Any]) -> tuple[Any, ...]:
     metadata = body["metadata"]
     return metadata.get("uid"), metadata.get("generation"), metadata.get("deletionTimestamp")
 
 
 def _worth_an_event(change: Condition, before: Mapping[str, Any]) -> bool:
-    """A first status tells nothing new but trouble; later every change of it does."""
-    return bool(before.get("conditions")) or (change.status == "False" and change.type in _ALARMING)
+    """What a person would want to have been told: it serves or doesn't, a rollout's end, trouble and its passing."""
+    if change.type == "Ready":
+        return bool(before.get("conditions"))
+    if change.type == "Progressing":
+        return bool(before.get("conditions")) and change.reason != "TokenNotValid"
+    was_trouble = any(
+        item["type"] == change.type and item["status"] == "False" for item in before.get("conditions") or []
+    )
+    return change.type in _ALARMING and (change.status == "False" or was_trouble)
 
 
 def _address(url: str) -> tuple[str, int] | None:

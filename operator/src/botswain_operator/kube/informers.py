@@ -38,6 +38,8 @@ class Entry:
     """Name of the bot it belongs to, by its label."""
     raw: bytes
     """The object as JSON without managedFields; empty where only metadata is watched."""
+    confirmed: str | None = None
+    """Hash of the manifest that this version was found to say already."""
 
     def body(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.raw)
@@ -150,7 +152,7 @@ class Informer:
                 await backoff(attempt, error)
                 attempt += 1
 
-    def update(self, item: Mapping[str, Any]) -> None:
+    def update(self, item: Mapping[str, Any], *, tell: bool = True) -> None:
         """Take in an object, unless a newer one is known: the answer to a write and its watch event may cross."""
         metadata = item["metadata"]
         key = (metadata["namespace"], metadata["name"])
@@ -167,16 +169,18 @@ class Informer:
         self._entries[key] = Entry(metadata["uid"], metadata["resourceVersion"], bot, raw)
         if bot:
             self._by_bot.setdefault((key[0], bot), set()).add(key[1])
-        self._changed(*key, bot)
-        if known and known.bot != bot:
-            self._changed(*key, known.bot)
+        if tell:
+            self._changed(*key, bot)
+            if known and known.bot != bot:
+                self._changed(*key, known.bot)
 
-    def remove(self, namespace: str, name: str) -> None:
+    def remove(self, namespace: str, name: str, *, tell: bool = True) -> None:
         """Forget an object."""
         entry = self._entries.pop((namespace, name), None)
         if entry:
             self._forget((namespace, name), entry)
-            self._changed(namespace, name, entry.bot)
+            if tell:
+                self._changed(namespace, name, entry.bot)
 
     def _forget(self, key: Key, entry: Entry) -> None:
         owned = self._by_bot.get((key[0], entry.bot))
