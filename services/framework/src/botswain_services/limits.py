@@ -27,7 +27,13 @@ class BodyLimitMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        length = next((value for key, value in scope["headers"] if key == b"content-length"), b"0")
+        length = None
+        for key, value in scope["headers"]:
+            if key in (b"content-length", b"transfer-encoding"):
+                length = value
+        if length is None:
+            await self.app(scope, receive, send)  # no body
+            return
         if length.isdigit() and int(length) > self._max_bytes:
             raise self._too_large()
         deadline = asyncio.get_running_loop().time() + self._timeout

@@ -67,6 +67,18 @@ def _drop_colour_copy(_logger: Any, _method: str, event: EventDict) -> EventDict
     return event
 
 
+def _as_message(_logger: Any, _method: str, line: Any) -> tuple[tuple[Any], dict[str, Any]]:
+    """Hand the finished line to stdlib logging, marked as such."""
+    return (line,), {"extra": {"finished": True}}
+
+
+class _Formatter(structlog.stdlib.ProcessorFormatter):
+    """Lines of structlog come finished; those of stdlib loggers are brought into the same form."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return record.getMessage() if hasattr(record, "finished") else super().format(record)
+
+
 class _AddService:
     def __init__(self, service: str) -> None:
         self._service = service
@@ -103,7 +115,10 @@ def configure_logging(service: str, *, level: str = "INFO", log_format: Literal[
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
         )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=final))
+    handler.setFormatter(_Formatter(foreign_pre_chain=shared, processors=final))
+    # No line shows any of this, and to find it out takes as long as all the rest.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # documented in the standard library's notes on optimisation
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
@@ -114,7 +129,8 @@ def configure_logging(service: str, *, level: str = "INFO", log_format: Literal[
             structlog.stdlib.filter_by_level,
             structlog.stdlib.PositionalArgumentsFormatter(),
             *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+            *final[1:],
+            _as_message,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,

@@ -29,10 +29,17 @@ def observe_http(scope: Scope, status: int, seconds: float) -> None:
     """Count an answer under its route's template: paths themselves would be without number."""
     route = getattr(scope.get("route"), "path", None) or scope.get("botswain.route") or "unmatched"
     method = scope["method"] if scope["method"] in _METHODS else "other"
-    HTTP_REQUESTS.labels(method, route, str(status or 499)).inc()
-    HTTP_SECONDS.labels(method, route).observe(seconds)
+    key = (method, route, status)
+    series = _series.get(key)
+    if series is None:
+        counter = HTTP_REQUESTS.labels(method, route, str(status or 499))
+        series = _series[key] = (counter, HTTP_SECONDS.labels(method, route))
+    series[0].inc()
+    series[1].observe(seconds)
 
 
+_series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+"""Finding a series by its labels takes longer than counting."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 

@@ -20,7 +20,7 @@ from botswain_services import lifecycle, naming, problems
 from botswain_services.access import SCOPES, Access
 from botswain_services.auth import Identity, TokenVerifier
 from botswain_services.default_endpoints import VERSION, add_default_endpoints, add_probes
-from botswain_services.endpoints import Endpoint, adapt, clean_methods, clean_path, logged
+from botswain_services.endpoints import Endpoint, adapt, clean_methods, clean_path, logged, path_parameters
 from botswain_services.errors import EndpointError
 from botswain_services.health import Check, Health
 from botswain_services.launchable import Launchable
@@ -28,6 +28,7 @@ from botswain_services.limits import BodyLimitMiddleware
 from botswain_services.logs import configure_logging, get_logger
 from botswain_services.mcp_server import McpAccess, McpServer
 from botswain_services.middleware import PrefixMiddleware, RequestLoggingMiddleware
+from botswain_services.quick_route import QuickRoute
 from botswain_services.settings import DEVELOPMENT_SECRET, ServiceSettings, local_settings
 from botswain_services.tracing import configure_tracing, shutdown_tracing
 from botswain_services.types import (
@@ -145,6 +146,7 @@ class Service(Launchable):
             license_info=license_info,
             lifespan=self._lifespan,
         )
+        self.app.router.route_class = QuickRoute
         self._add_middleware()
         add_probes(self)
         add_default_endpoints(self)
@@ -263,6 +265,8 @@ class Service(Launchable):
         for verb in verbs:
             own = {"operation_id": f"{cleaned}_{verb.lower()}", **options}
             app.add_api_route(f"/{cleaned}", adapt(called, schema, verb, cleaned), methods=[verb], **own)
+            if not path_parameters(cleaned):  # what is asked for most is looked at first
+                app.router.routes.insert(0, app.router.routes.pop())
         if taken is None:
             self._endpoints[cleaned] = schema or TaskSchema(name=cleaned)
             self._routes[cleaned] = Endpoint(cleaned, verbs, self._endpoints[cleaned], scope, as_tool)

@@ -1,0 +1,260 @@
+"""The service framework against its aims. Prints a line a figure on stderr, and all of them as one JSON line last.
+
+    .venv/bin/python tests/benchmarks/bench_framework.py [--seconds 3] [--rounds 3]
+
+Every figure is the best of its rounds: what the code can do, not what else the machine was doing. The original, where a figure
+of it is given, did not run on this Python version; its figures are those of the design, measured on the same kind of machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import psutil
+import uvloop
+from botswain_services import Gateway
+from botswain_services.samples.echo_service import EchoService
+
+CONNECTIONS = 32
+
+
+@dataclass
+class Figure:
+    """One figure. `at_most`: less is better."""
+
+    name: str
+    value: float
+    unit: str
+    aim: float
+    at_most: bool
+    original: str | None = None
+
+    @property
+    def met(self) -> bool:
+        return self.value <= self.aim if self.at_most else self.value >= self.aim
+
+
+def best(rounds: int, measure: Callable[[], float], *, least: bool) -> float:
+    """The best of several rounds."""
+    values = [measure() for _ in range(rounds)]
+    return min(values) if least else max(values)
+
+
+def import_seconds() -> float:
+    """A Python process that imports the framework, from start to end."""
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "import botswain_services"], check=True)
+    return time.perf_counter() - started
+
+
+def launch_seconds() -> float:
+    """From `launch()` to a client of a ready service."""
+    started = time.perf_counter()
+    manager = EchoService.launch(port=0, progress_bar=False)
+    taken = time.perf_counter() - started
+    manager.shutdown()
+    return taken
+
+
+def sync_rate(manager: Any, seconds: float) -> float:
+    """Calls a second of the generated client, one after the other."""
+    calls, started = 0, time.perf_counter()
+    while time.perf_counter() - started < seconds:
+        for _ in range(50):
+            manager.echo(message="hello")
+        calls += 50
+    return calls / (time.perf_counter() - started)
+
+
+def async_rate(manager: Any, seconds: float) -> float:
+    """Calls a second of the generated client, 32 in flight."""
+
+    async def main() -> float:
+        end = time.perf_counter() + seconds
+        calls = 0
+
+        async def caller() -> None:
+            nonlocal calls
+            while time.perf_counter() < end:
+                await manager.aecho(message="hello")
+                calls += 1
+
+        started = time.perf_counter()
+        await asyncio.gather(*(caller() for _ in range(CONNECTIONS)))
+        return calls / (time.perf_counter() - started)
+
+    return in_loop(main())
+
+
+def in_loop(main: Any) -> Any:
+    """Run in the event loop that the services run in."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)
+
+
+class Raw(asyncio.Protocol):
+    """One connection that sends the same request again and again. Answers are told apart by their length."""
+
+    def __init__(self, request: bytes, end: float) -> None:
+        self.request = request
+        self.end = end
+        self.done = asyncio.get_running_loop().create_future()
+        self.latencies: list[float] = []
+        self._buffer = b""
+        self._length = 0
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self._send()
+
+    def _send(self) -> None:
+        self.sent = time.perf_counter()
+        self.transport.write(self.request)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        head, separator, body = self._buffer.partition(b"\r\n\r\n")
+        if not separator:
+            return
+        assert head.startswith(b"HTTP/1.1 200"), head
+        length = int(
+            next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")).split(b":")[1]
+        )
+        if len(body) < length:
+            return
+        now = time.perf_counter()
+        self.latencies.append(now - self.sent)
+        self._buffer = b""
+        if now < self.end:
+            self._send()
+        else:
+            self.transport.close()
+            self.done.set_result(None)
+
+
+def raw_load(url: Any, path: str, connections: int, seconds: float) -> list[float]:
+    """Latencies of all requests that `connections` connections made in `seconds`."""
+    body = b'{"message":"hello"}'
+    head = f"POST {path} HTTP/1.1\r\nHost: {url.host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+
+    async def main() -> list[float]:
+        loop = asyncio.get_running_loop()
+        end = time.perf_counter() + seconds
+        made = [
+            await loop.create_connection(lambda: Raw(head.encode() + body, end), "127.0.0.1", url.port)
+            for _ in range(connections)
+        ]
+        await asyncio.gather(*(protocol.done for _, protocol in made))
+        return [latency for _, protocol in made for latency in protocol.latencies]
+
+    return list(in_loop(main()))
+
+
+def added_milliseconds(gateway: Any, echo: Any, seconds: float) -> float:
+    """What the gateway adds to one request at p50: direct and through it in turns."""
+    direct: list[float] = []
+    through: list[float] = []
+    for _ in range(5):
+        direct += raw_load(echo.url, "/echo", 1, seconds / 10)
+        through += raw_load(gateway.url, "/echo/echo", 1, seconds / 10)
+    return (statistics.median(through) - statistics.median(direct)) * 1000
+
+
+def measure(seconds: float, rounds: int) -> list[Figure]:
+    """All figures."""
+    figures = [
+        Figure("import", best(rounds + 2, import_seconds, least=True), "s", 0.6, True, "4.7-6.3"),
+        Figure("launch_to_ready", best(rounds, launch_seconds, least=True), "s", 1.5, True, "4.6-10.6"),
+    ]
+    echo = EchoService.launch(port=0, progress_bar=False)
+    gateway = Gateway.launch(port=0, progress_bar=False)
+    try:
+        rss = psutil.Process(echo._launched.process.pid).memory_info().rss / 2**20
+        figures.append(Figure("rss_of_a_plain_service", rss, "MB", 80, True))
+        gateway.register_app(name="echo", url=str(echo.url))
+        raw_load(echo.url, "/echo", CONNECTIONS, 0.5)
+        raw_load(gateway.url, "/echo/echo", CONNECTIONS, 0.5)
+        figures += [
+            Figure(
+                "client_sync_sequential",
+                best(rounds, lambda: sync_rate(echo, seconds), least=False),
+                "calls/s",
+                1000,
+                False,
+                "15-22",
+            ),
+            Figure(
+                "client_async_32_in_flight",
+                best(rounds, lambda: async_rate(echo, seconds), least=False),
+                "calls/s",
+                3000,
+                False,
+            ),
+            Figure(
+                "raw_echo_32_connections",
+                best(rounds, lambda: len(raw_load(echo.url, "/echo", CONNECTIONS, seconds)) / seconds, least=False),
+                "req/s",
+                2500,
+                False,
+                "294-700",
+            ),
+            Figure(
+                "gateway_32_connections",
+                best(
+                    rounds,
+                    lambda: len(raw_load(gateway.url, "/echo/echo", CONNECTIONS, seconds)) / seconds,
+                    least=False,
+                ),
+                "req/s",
+                1500,
+                False,
+            ),
+            Figure(
+                "gateway_added_p50",
+                best(rounds, lambda: added_milliseconds(gateway, echo, seconds), least=True),
+                "ms",
+                2.0,
+                True,
+            ),
+        ]
+    finally:
+        gateway.shutdown()
+        echo.shutdown()
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=3.0, help="length of one round (default: 3)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of each figure (default: 3)")
+    options = parser.parse_args()
+    load = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory() as state:
+        os.environ["SERVICE_STATE_DIR"] = state
+        for name in ("SERVICE_AUTH_SECRET", "BOTSWAIN_ENV", "API_GATEWAY_URL"):
+            os.environ.pop(name, None)
+        figures = measure(options.seconds, options.rounds)
+    for figure in figures:
+        sign = "≤" if figure.at_most else "≥"
+        verdict = "met" if figure.met else "MISSED"
+        print(
+            f"{figure.name:28} {figure.value:10.2f} {figure.unit:8} aim {sign} {figure.aim:g}: {verdict}",
+            file=sys.stderr,
+        )
+    result = {figure.name: {**asdict(figure), "value": round(figure.value, 3), "met": figure.met} for figure in figures}
+    print(json.dumps({"benchmark": "framework", "cpus": os.cpu_count(), "load_before": load, "figures": result}))
+
+
+if __name__ == "__main__":
+    main()
