@@ -131,6 +131,8 @@ class Service(Launchable):
         self.rpc: RpcServer | None = self._make_rpc(grpc_port) if grpc_port is not None else None
         self._endpoints: dict[str, TaskSchema] = {}
         self._routes: dict[str, Endpoint] = {}
+        self._own_routes: int | None = None
+        """How many routes of the subclass stand before the default ones, which are asked for less."""
         self._mcp = McpServer(self.name, description or f"{self.name} MCP server", self.access)
         self.parts: list[lifecycle.Part] = [self._mcp]
         if self.settings.api_gateway_url and self.live_service:
@@ -150,6 +152,7 @@ class Service(Launchable):
         self._add_middleware()
         add_probes(self)
         add_default_endpoints(self)
+        self._own_routes = 0
         self.app.mount(self.get_mcp_paths()[0], self._mcp)
         if kwargs:
             self.logger.warning("unknown_parameters_ignored", parameters=sorted(kwargs))
@@ -265,8 +268,9 @@ class Service(Launchable):
         for verb in verbs:
             own = {"operation_id": f"{cleaned}_{verb.lower()}", **options}
             app.add_api_route(f"/{cleaned}", adapt(called, schema, verb, cleaned), methods=[verb], **own)
-            if not path_parameters(cleaned):  # what is asked for most is looked at first
-                app.router.routes.insert(0, app.router.routes.pop())
+            if self._own_routes is not None and app is self.app and not path_parameters(cleaned):
+                app.router.routes.insert(self._own_routes, app.router.routes.pop())
+                self._own_routes += 1
         if taken is None:
             self._endpoints[cleaned] = schema or TaskSchema(name=cleaned)
             self._routes[cleaned] = Endpoint(cleaned, verbs, self._endpoints[cleaned], scope, as_tool)
