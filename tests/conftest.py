@@ -6,7 +6,12 @@ import os
 import shutil
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+hypothesis.settings.register_profile("project", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("project")
 
 PROGRAMS = {"chromium": ("chromium", "chromium-browser", "google-chrome"), "node": ("node",), "npm": ("npm",)}
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,23 +24,15 @@ def find_program(name: str) -> str | None:
     return next((path for candidate in PROGRAMS[name] if (path := shutil.which(candidate))), None)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what needs a program that isn't here; under REQUIRE_PROGRAMS=1 (CI) let it fail instead."""
-    for item in items:
-        missing = [name for mark in item.iter_markers("needs") for name in mark.args if find_program(name) is None]
-        if not missing:
-            continue
-        reason = f"not on this machine: {', '.join(missing)}"
-        if os.environ.get("REQUIRE_PROGRAMS") == "1":
-            item.add_marker(pytest.mark.usefixtures("_missing_program"))
-        else:
-            item.add_marker(pytest.mark.skip(reason=reason))
-
-
-@pytest.fixture
-def _missing_program(request: pytest.FixtureRequest) -> None:
-    names = [name for mark in request.node.iter_markers("needs") for name in mark.args if find_program(name) is None]
-    pytest.fail(f"REQUIRE_PROGRAMS=1, and not on this machine: {', '.join(names)}")
+    missing = [name for mark in item.iter_markers("needs") for name in mark.args if find_program(name) is None]
+    if not missing:
+        return
+    reason = f"not on this machine: {', '.join(missing)}"
+    if os.environ.get("REQUIRE_PROGRAMS") == "1":
+        pytest.fail(f"{reason}; REQUIRE_PROGRAMS=1 forbids to skip the test", pytrace=False)
+    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

@@ -209,11 +209,12 @@ async def fake_discord() -> AsyncIterator[FakeDiscord]:
 
 @pytest.fixture(autouse=True)
 async def _no_process_is_left() -> AsyncIterator[None]:
-    """Each test ends without a child process that runs."""
+    """What a test started has ended when it ends."""
+    before = set(psutil.Process().children(recursive=True))  # another file's browser, say
     yield
 
     def left() -> list[str]:
-        found = psutil.Process().children(recursive=True)
+        found = set(psutil.Process().children(recursive=True)) - before
         return [str(child) for child in found if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
 
     await until(lambda: not left(), f"no child is left: {left()}")

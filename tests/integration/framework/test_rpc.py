@@ -93,6 +93,13 @@ async def call(peer, kind, metadata):
     return [await answer]
 
 
+async def refused_call(peer, kind, metadata):
+    """A call that sends nothing on a stream: what is sent meets the refusal half-way, and then gRPC reports the broken send."""
+    method = getattr(peer.channel, kind)(f"/test.Echo/{kind}")
+    answer = method(*(() if kind.startswith("stream") else (b"ab",)), metadata=metadata, timeout=10)
+    await (answer.read() if kind.endswith("_stream") else answer)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 async def test_calls_carry_caller_and_correlation_id(server, kind):
     """Every kind of call knows who called and on behalf of what."""
@@ -114,7 +121,7 @@ async def test_calls_without_a_valid_token_are_refused(server, kind, credentials
         audience="elsewhere" if credentials == "wrong audience" else "echo",
     )
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await call(peer, kind, () if credentials == "none" else peer.metadata())
+        await refused_call(peer, kind, () if credentials == "none" else peer.metadata())
     await peer.close()
     assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
