@@ -3,6 +3,7 @@
 import asyncio
 
 import botswain_services.health as health_module
+import structlog
 from botswain_services.health import Health
 
 
@@ -68,3 +69,15 @@ async def test_a_second_check_of_the_same_name_replaces_the_first():
     health.add_check("peer", lambda: "down")
     health.add_check("peer", lambda: None)
     assert (await health.readiness()).ready
+
+
+async def test_readiness_is_logged_when_it_changes():
+    """However often a probe asks, each change leaves one line."""
+    health = running()
+    answers = iter(["down", "still down", None, None])
+    health.add_check("peer", lambda: next(answers))
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(4):
+            await health.readiness()
+    assert [line["event"] for line in lines] == ["not_ready", "ready_again"]
+    assert lines[0]["reason_peer"] == "down"

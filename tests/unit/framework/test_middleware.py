@@ -86,15 +86,16 @@ async def test_probes_are_quiet(path):
     assert lines == []
 
 
-async def test_a_failing_probe_is_not_quiet():
-    """A 503 of `/ready` leaves a line."""
+@pytest.mark.parametrize(("status", "logged"), [(500, ["request_completed"]), (503, [])])
+async def test_a_probe_that_breaks_is_not_quiet(status, logged):
+    """A 500 leaves a line; a 503 is the probe's ordinary answer, and its reasons are logged when they change."""
 
     async def broken(scope, receive, send):
-        await send({"type": "http.response.start", "status": 503, "headers": []})
+        await send({"type": "http.response.start", "status": status, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
     _, lines = await call(broken, scope_of("/ready"))
-    assert [event for event, _ in lines] == ["request_completed"]
+    assert [event for event, _ in lines] == logged
 
 
 async def test_the_callers_trace_is_joined():

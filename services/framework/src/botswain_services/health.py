@@ -12,11 +12,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from botswain_services.logs import get_logger
+
 Check = Callable[[], str | Awaitable[str | None] | None]
 """Returns None when all is well, else the reason in words. Raising counts as a reason."""
 
 CHECK_TIMEOUT = 2.0
 """Seconds a check may take."""
+log = get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -36,19 +39,27 @@ class Health:
         self.details: dict[str, Any] = {}
         """Shown by `/ready` as they are, e.g. `{"role": "standby"}`."""
         self._checks: dict[str, Check] = {}
+        self._failing: set[str] = set()
 
     def add_check(self, name: str, check: Check) -> None:
         """Register a readiness check under `name`, in place of one with the same name."""
         self._checks[name] = check
 
     async def readiness(self) -> Readiness:
-        """Run all checks side by side."""
+        """Run all checks side by side; log when others fail than the last time, so that no probe needs a line of its own."""
         if self.phase != "running":
             return Readiness(ready=False, reasons={"service": "starting" if self.phase == "created" else self.phase})
         names = list(self._checks)
         answers = await asyncio.gather(*(_run(self._checks[name]) for name in names))
         reasons = {name: answer for name, answer in zip(names, answers, strict=True) if answer is not None}
+        if reasons.keys() != self._failing:
+            self._failing = set(reasons)
+            (log.warning if reasons else log.info)("not_ready" if reasons else "ready_again", **_prefixed(reasons))
         return Readiness(ready=not reasons, reasons=reasons)
+
+
+def _prefixed(reasons: dict[str, str]) -> dict[str, str]:
+    return {f"reason_{name.replace('-', '_')}": reason for name, reason in reasons.items()}
 
 
 async def _run(check: Check) -> str | None:

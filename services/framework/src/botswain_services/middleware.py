@@ -38,7 +38,9 @@ QUIET_PATHS = frozenset(
         "status",
     )
 )
-"""Paths that probes and browsers ask all the time: no envelope for them unless they fail."""
+"""Paths that probes and browsers ask all the time: no envelope for them unless they break."""
+NOT_READY = 503
+"""What `/ready` says of itself is logged by `Health`, when it changes."""
 
 Observer: TypeAlias = Callable[[Scope, int, float], None]
 """Told of every answer: its scope, status and seconds."""
@@ -138,7 +140,7 @@ class RequestLoggingMiddleware:
                 raise  # half an answer is out; the server closes the connection
             await _answer_error(answer, watched, 500, "internal error", request_id, scope, receive)
         else:
-            if not quiet or answer.status >= 500:
+            if not quiet or (answer.status >= 500 and answer.status != NOT_READY):
                 self.logger.info(
                     "request_completed",
                     **about,
