@@ -1,8 +1,8 @@
 """The kopf side: watching DiscordBots.
 
-Only low-level event handlers are used, because kopf's others keep finalizers and progress annotations on the objects: a bot could
-not be deleted while the operator is down, and a restart would write to each of them. What happened is of no interest anyway:
-each event only says which bot to look at.
+Only low-level event handlers are used, because kopf's others keep finalizers and progress annotations on the objects: a bot
+could not be deleted while the operator is down, and a restart would write to each of them. What happened is of no interest
+anyway: each event only says which bot to look at.
 """
 
 from __future__ import annotations

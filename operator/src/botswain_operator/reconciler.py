@@ -17,15 +17,17 @@ from urllib.parse import urlsplit
 
 from botswain_operator import metrics, names
 from botswain_operator.cluster import Cluster, Workloads
+from botswain_operator.contests import WITHIN_SECONDS, Contests
 from botswain_operator.discord_checks import DiscordChecks
 from botswain_operator.drift import applied_hash, in_sync
 from botswain_operator.errors import ApiError, Conflict, Forbidden, Gone, Invalid, NotFound, OperatorError, SpecError
 from botswain_operator.kube.client import KubeClient
 from botswain_operator.kube.events import record
 from botswain_operator.kube.informers import is_newer
-from botswain_operator.kube.kinds import BOT, DEPLOYMENT, VOLUME_CLAIM, kind_of
+from botswain_operator.kube.kinds import BOT, DEPLOYMENT, VOLUME_CLAIM, Kind, kind_of
 from botswain_operator.manifests import Manifest, digest
 from botswain_operator.observed import Observed, Token
+from botswain_operator.references import SecretReferences
 from botswain_operator.resources import Defaults, Plan, build_resources
 from botswain_operator.resources.pods import AUTH_SECRET_KEY, auth_secret_name
 from botswain_operator.secret_values import SecretValues
@@ -73,8 +75,8 @@ class Reconciler:
         self._values = SecretValues(client, self.cluster)
         self._checks = DiscordChecks(self.queue.add, every_seconds=discord_check_seconds)
         self._bots: dict[Key, dict[str, Any]] = {}
-        self._refers: dict[Key, set[str]] = {}
-        self._referred: dict[Key, set[Key]] = {}
+        self._references = SecretReferences()
+        self._contests: Contests[tuple[str, str, str]] = Contests()
         self._failures: dict[Key, int] = {}
 
     # What brings work.
@@ -113,7 +115,7 @@ class Reconciler:
             self.queue.add_after((namespace, bot), CHILD_SECONDS)
 
     def _secret_changed(self, namespace: str, name: str) -> None:
-        for key in self._referred.get((namespace, name), ()):
+        for key in self._references.bots(namespace, name):
             self.queue.add(key)
 
     async def sweep(self, scopes: Sequence[str | None]) -> None:
@@ -281,6 +283,8 @@ class Reconciler:
             return False
         if live is not None and applied_hash(live) == applied_hash(manifest):
             metrics.DRIFT.labels(kind.kind).inc()
+            if not await self._may_repair(bot, body, kind, name):
+                return False
         try:
             applied = await self._client.apply(manifest, force=False)
         except Conflict as error:
@@ -293,6 +297,17 @@ class Reconciler:
             # The API server writes some values in another way (1000m as 1): what was just applied is in sync all the same.
             entry.confirmed = applied_hash(manifest)
         return True
+
+    async def _may_repair(self, bot: Bot, body: Mapping[str, Any], kind: Kind, name: str) -> bool:
+        """Whether drift may be repaired now; if not, it is tried again later, and told."""
+        child, now = (kind.kind, bot.namespace, name), time.monotonic()
+        if self._contests.may_repair(child, now):
+            return True
+        self.queue.add_after(bot.key, WITHIN_SECONDS)
+        if self._contests.worth_telling(child, now):
+            words = f"{kind.kind} {name} is changed by something else each time it is put back; waiting a minute"
+            await record(self._client, dict(body), "FieldContested", words, warning=True)
+        return False
 
     async def _prune(self, bot: Bot, plan: Plan, done: _Done) -> None:
         """Delete what belongs to the bot and isn't planned any more; never a volume, which only goes with its bot."""
@@ -341,20 +356,9 @@ class Reconciler:
         await self._say(body, {"observedGeneration": generation, "conditions": [condition]}, generation)
 
     def _refer(self, key: Key, secrets_named: set[str]) -> None:
-        """Remember which Secrets a bot refers to, so that a change of one finds its bots."""
-        before = self._refers.get(key, set())
-        for name in before - secrets_named:
-            users = self._referred.get((key[0], name), set())
-            users.discard(key)
-            if not users:
-                self._referred.pop((key[0], name), None)
-                self._values.forget(key[0], {name})
-        for name in secrets_named - before:
-            self._referred.setdefault((key[0], name), set()).add(key)
-        if secrets_named:
-            self._refers[key] = secrets_named
-        else:
-            self._refers.pop(key, None)
+        unused = self._references.put(key, secrets_named)
+        if unused:
+            self._values.forget(key[0], unused)
 
 
 def _applies(plan: Plan) -> tuple[set[str | None], frozenset[str]]:

@@ -8,15 +8,16 @@ remember how far a rollout has come. The rules, in words:
   Discord's limits aren't known.
 * A serving replica is changed only when no other replica of the set is starting: one at a time, each through the hand-over.
 * A replica that isn't serving anyway is changed before those: a corrected spec mends a rollout that is stuck.
-* Each start is counted against the IDENTIFY budget, of which a reserve is never spent.
-* The replicas of another shard set stay until the wanted set is complete, then go.
+* Each start is counted against the IDENTIFY budget, of which a reserve is never spent. * The replicas of another shard set
+  stay until the wanted set is complete, then go. Of several other sets only the one that serves most stays: a re-shard that
+  was overtaken by another leaves nothing behind.
 * A token that Discord refuses starts nothing; replicas that run with that very token are stopped, so that none of them
   connects again and again; replicas with another token are left alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -152,7 +153,7 @@ def _paced(
             stalled.append(f"{existing.workload.name}: {existing.workload.stalled}")
         steps.append(Step(number, ids, target.count, state, apply=number in allowed))
     set_complete = all(step.state == "Ready" for step in steps)
-    retire = tuple(found.number for found in others) if set_complete else ()
+    retire = tuple(found.number for found in others if set_complete or found.set_key != _best(others))
     steps += [_retiring(found) for found in others if found.number not in retire]
     return Rollout(
         steps=tuple(steps),
@@ -163,6 +164,15 @@ def _paced(
         identifies=sum(len(runs[number]) for number in allowed - current),
         budget_short=pace.budget_short,
     )
+
+
+def _best(others: Sequence[Replica]) -> str:
+    """The set that serves most of its shards: when a re-shard is overtaken by another, only this one is worth keeping."""
+    served: dict[str, float] = {}
+    for found in others:
+        ready = len(found.shard_ids) / found.shard_count if found.workload.ready else 0.0
+        served[found.set_key] = served.get(found.set_key, 0.0) + ready
+    return max(served, key=lambda key: (served[key], key))
 
 
 class _Pace:

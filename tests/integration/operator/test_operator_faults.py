@@ -110,6 +110,25 @@ async def test_field_of_another_manager_is_taken_over_and_told(world: World) -> 
     )
 
 
+async def test_contest_over_a_child_is_not_fought_for_ever(world: World) -> None:
+    """Against something that changes a child each time it is put back, the operator pauses and says so."""
+    world.bot()
+    await world.until(world.is_("Progressing", "False", "Complete"), "the rollout is complete")
+    puts = 0
+
+    def fight() -> bool:
+        nonlocal puts
+        found = world.find("", "services", "harbour-execution")
+        if found is not None and "rival" not in found["spec"]["selector"]:
+            puts += 1
+            world.patch("", "services", "harbour-execution", {"spec": {"selector": {"rival": "yes"}}})
+        return any("FieldContested" in event for event in world.events())
+
+    await world.until(fight, "the operator gives in")
+    await world.quiet()
+    assert puts <= 12
+
+
 async def test_two_operators_never_both_act(world: World) -> None:
     """The second waits, ready as a standby, and takes over when the first lets go."""
     second = world.new_operator(IDENTITY="second")

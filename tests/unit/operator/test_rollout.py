@@ -54,6 +54,16 @@ def test_old_set_goes_only_when_the_new_one_is_complete() -> None:
     assert done.kept == frozenset()
 
 
+def test_overtaken_reshard_leaves_nothing_behind() -> None:
+    """When the spec changes again in the middle of a re-shard, the half-made set goes at once and the serving one stays."""
+    serving = _all_ready({"sharding": {"shards": 1}})
+    half = replicas_of(build_resources(bot(sharding={"shards": 2}), observed(replicas=serving)), ready=False)
+    plan = build_resources(bot(sharding={"shards": 3}), observed(replicas={**serving, **half}))
+    assert plan.rollout.retire == (1,)
+    assert plan.kept == {"harbour-discord-0"}
+    assert states(plan) == {2: "Starting", 0: "Retiring"}
+
+
 def test_reserve_is_never_spent() -> None:
     """A replica whose shards would eat into the last tenth of the budget waits."""
     plan = build_resources(bot(sharding={"shards": 5}), observed(gateway=facts(identify_remaining=104)))
