@@ -11,7 +11,7 @@ ARGS ?=
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
 
 .PHONY: setup
 setup: $(STAMP) ## Make .venv with the locked versions (every other target does this first)
@@ -36,6 +36,34 @@ test-all: lint ## Lint, then every test
 check-main-job: $(STAMP) ## Headless: 201 messages through the whole platform, each answered once and in order; a JSON line last
 	@$(BIN)/python tests/checks/main_job.py $(ARGS)
 
+.PHONY: bench-framework
+bench-framework: $(STAMP) ## Speed of the service framework; a JSON line last
+	@$(BIN)/python tests/benchmarks/bench_framework.py $(ARGS)
+
+.PHONY: bench-discord
+bench-discord: $(STAMP) ## Events a CPU-second through discord-service; a JSON line last
+	@$(BIN)/python tests/benchmarks/discord_events.py $(ARGS)
+
+.PHONY: bench-operator
+bench-operator: $(STAMP) ## The operator with 1,000 bots on the API server emulator; a JSON line last
+	@$(BIN)/python tests/benchmarks/bench_operator.py $(ARGS)
+
+.PHONY: e2e
+e2e: $(STAMP) ## The whole life of a bot on the cluster of KUBECONFIG (tests/e2e/cluster/README.md)
+	@BOTSWAIN_E2E=1 $(BIN)/pytest tests/e2e/cluster -x $(ARGS)
+
+.PHONY: images
+images: ## Build the container images (CONTAINER_TOOL, IMAGE_REGISTRY, IMAGE_TAG, BASE_IMAGE)
+	@tools/images $(ARGS)
+
+.PHONY: kind
+kind: ## A kind cluster with the operator, the simulator and a sample bot, and its page forwarded
+	@tools/kind
+
+.PHONY: screenshot
+screenshot: $(STAMP) ## Take docs/images/main-job.png anew
+	@SCREENSHOT=docs/images/main-job.png $(BIN)/pytest tests/e2e/test_browser.py $(ARGS)
+
 .PHONY: lint
 lint: $(STAMP) ## All static checks
 	@tools/lint
@@ -54,4 +82,4 @@ lock: $(STAMP) ## Resolve the dependencies anew into requirements/dev.lock; ARGS
 
 .PHONY: clean
 clean: ## Remove .venv, caches and what `botswain dev` stored here
-	@rm -rf .venv .botswain .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .tools .botswain .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
