@@ -15,6 +15,7 @@ from botswain_proto.v1.event_pb2 import InternalEvent
 from botswain_services.logs import get_logger
 
 from botswain_discord import metrics
+from botswain_discord.claims import Holding
 from botswain_discord.outbox import Outbox, Outgoing, Session
 
 IDS_PER_LINE = 100
@@ -23,6 +24,9 @@ log = get_logger(__name__)
 
 class Transport(Protocol):
     """How events travel. It takes them from the outbox and settles each there."""
+
+    def hold(self, holding: Holding) -> None:
+        """Events handed over from now on are read under this claim."""
 
     async def run(self, outbox: Outbox) -> None:
         """Work until cancelled."""
@@ -61,6 +65,10 @@ class GatewayClient:
         """
         self.outbox.put(Outgoing(event, session, seq))
         metrics.ACCEPTED.inc()
+
+    def hold(self, holding: Holding) -> None:
+        """Events sent from now on are read under this claim."""
+        self._transport.hold(holding)
 
     @property
     def full(self) -> bool:

@@ -23,6 +23,7 @@ from botswain_services.logs import get_logger
 from botswain_services.rpc import Peer, connect
 
 from botswain_discord import metrics
+from botswain_discord.claims import Holding
 from botswain_discord.outbox import Outbox, Outgoing
 
 MAX_BATCH_EVENTS = 256
@@ -93,14 +94,21 @@ class GrpcTransport:
     def __init__(
         self, url: str, tokens: TokenIssuer, bot_id: str, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     ) -> None:
-        self._peer: Peer = connect(url, tokens, variable="GATEWAY_SERVICE_URL")
-        self._publish = orchestrator_pb2_grpc.OrchestratorServiceStub(self._peer.channel).Publish
+        self.peer: Peer = connect(url, tokens, variable="GATEWAY_SERVICE_URL")
+        self._publish = orchestrator_pb2_grpc.OrchestratorServiceStub(self.peer.channel).Publish
         self._bot_id = bot_id
         self._sleep = sleep
         self._unacknowledged: deque[PublishRequest] = deque()
         self._space = asyncio.Event()
+        self.on_fenced: Callable[[int], None] = lambda _epoch: None
+        """Told of the epoch whose cursor the orchestrator didn't take."""
+        self._holding: Holding | None = None
         self._problem: str | None = "not connected yet"
         self._failures = 0
+
+    def hold(self, holding: Holding) -> None:
+        """Batches made from now on carry this claim's epoch; those made before keep theirs."""
+        self._holding = holding
 
     async def run(self, outbox: Outbox) -> None:
         """Work until cancelled, one stream after the other."""
@@ -122,7 +130,7 @@ class GrpcTransport:
 
     async def close(self) -> None:
         """Close the channel."""
-        await self._peer.close()
+        await self.peer.close()
 
     async def _stream(self, outbox: Outbox) -> None:
         """One stream's life: returns when the orchestrator ends it, raises when it breaks."""
@@ -131,7 +139,7 @@ class GrpcTransport:
         self._unacknowledged = deque((opening, *(request for request in self._unacknowledged if request.events)))
         for number, request in enumerate(self._unacknowledged, 1):
             request.batch_id = number
-        call = self._publish(metadata=self._peer.metadata())
+        call = self._publish(metadata=self.peer.metadata())
         writing = asyncio.create_task(self._write(call, outbox), name="publish-writer")
         try:
             while isinstance(response := await call.read(), PublishResponse):  # else EOF
@@ -159,6 +167,7 @@ class GrpcTransport:
             for request in requests:
                 number += 1
                 request.batch_id = number
+                request.epoch = self._holding.epoch if self._holding else 0
             self._unacknowledged.extend(requests)
 
     def _acknowledged(self, response: PublishResponse, outbox: Outbox) -> None:
@@ -170,6 +179,9 @@ class GrpcTransport:
         self._space.set()
         outbox.settle(len(request.events))
         metrics.FORWARDED.inc(len(request.events) - len(response.rejected))
+        if response.fenced:
+            log.warning("cursor_fenced", epoch=request.epoch)
+            self.on_fenced(request.epoch)
         if response.rejected:
             _log_rejected(response.rejected)
         if self._problem is not None:

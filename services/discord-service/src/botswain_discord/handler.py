@@ -19,6 +19,8 @@ from botswain_services.logs import get_logger
 from discord.http import Route
 
 from botswain_discord import metrics
+from botswain_discord.backoff import reconnect_delay
+from botswain_discord.claims import Holding, ShardSet
 from botswain_discord.close_codes import REFUSED_TOKEN
 from botswain_discord.errors import DiscordRefusedError, MalformedPayloadError
 from botswain_discord.gateway_client import GatewayClient
@@ -29,12 +31,12 @@ from botswain_discord.names import Names
 from botswain_discord.normalise import MessageContext, ignored_reason, normalise_message, payload_ids
 from botswain_discord.outbox import Session
 from botswain_discord.settings import DiscordSettings
-from botswain_discord.shards import Shard, ShardState, reconnect_delay
+from botswain_discord.shards import Shard, ShardState
 from botswain_discord.websocket import ShardWebSocket
 
 MALFORMED_LINES = 20
 """Log lines a second about malformed payloads."""
-CLEAN_CLOSE = 1000
+KEEP_SESSION = 4000
 log = get_logger(__name__)
 T = TypeVar("T")
 
@@ -42,7 +44,8 @@ T = TypeVar("T")
 class DiscordGatewayHandler(discord.Client):
     """Reads the shards of one process and forwards their messages.
 
-    `await handler.start(token)` logs in and stays connected. It sets the API base for all of discord.py in this process.
+    `prepare()` logs in and learns which shards there are, `read()` keeps them connected, `disconnect()` closes their sockets. It
+    sets the API base for all of discord.py in this process.
     """
 
     def __init__(self, settings: DiscordSettings, gateway: GatewayClient) -> None:
@@ -55,7 +58,10 @@ class DiscordGatewayHandler(discord.Client):
         self.shards: dict[int, Shard] = {}
         self._settings = settings
         self._gateway = gateway
-        self._stage = "not started"
+        self.stage = "not started"
+        """What it is doing before it reads, or why that failed."""
+        self._gateway_url = ""
+        self._pacer: IdentifyPacer | None = None
         self._contexts: dict[int, MessageContext] = {}
         self._bot_user_id = ""
         self._event_lines = LineLimit(settings.event_log_rate, lambda count: log.info("events_not_logged", count=count))
@@ -89,27 +95,42 @@ class DiscordGatewayHandler(discord.Client):
                 f"({application.name}). Set the two that belong together."
             )
 
-    async def connect(self, *, reconnect: bool = True) -> None:
-        """Run the shards until cancelled; their sockets stay open then, unread, until `close()`.
+    async def prepare(self, token: str) -> None:
+        """Log in, and ask where the gateway is and how many shards there are; however long that can't be done.
+
+        Raises:
+            DiscordRefusedError: the token, the application id or the API's address is wrong.
+        """
+        await self.login(token)
+        recommended, self._gateway_url, limit = await self._persist("asking for the gateway", self.http.get_bot_gateway)
+        self.shard_count = self._settings.shard_count or recommended
+        self._connection.shard_count = self.shard_count
+        self._pacer = IdentifyPacer(
+            StartLimit(limit["total"], limit["remaining"], limit["reset_after"] / 1_000, limit["max_concurrency"])
+        )
+        self.stage = "connecting"
+
+    @property
+    def shard_set(self) -> ShardSet:
+        """The shards of this process, once `prepare()` has returned."""
+        assert self.shard_count is not None
+        return ShardSet(tuple(self._settings.shard_ids or range(self.shard_count)), self.shard_count)
+
+    async def read(self, _holding: Holding) -> None:
+        """Run the shards until cancelled; their sockets stay open then, unread, until `disconnect()`.
 
         Raises:
             DiscordRefusedError: Discord says that one of them can't be run.
         """
-        recommended, url, limit = await self._persist("asking for the gateway", self.http.get_bot_gateway)
-        self.shard_count = self._settings.shard_count or recommended
-        self._connection.shard_count = self.shard_count
-        shard_ids = self._settings.shard_ids or range(self.shard_count)
-        pacer = IdentifyPacer(
-            StartLimit(limit["total"], limit["remaining"], limit["reset_after"] / 1_000, limit["max_concurrency"])
-        )
-        for shard_id in shard_ids:
+        assert self._pacer is not None
+        ids, count = self.shard_set
+        for shard_id in ids:
             self._contexts[shard_id] = MessageContext(
-                self._settings.discord_application_id, self._bot_user_id, shard_id, self.shard_count, self.names
+                self._settings.discord_application_id, self._bot_user_id, shard_id, count, self.names
             )
             self.shards[shard_id] = Shard(
-                shard_id, self, self, pacer, gateway_url=url, intents=self._settings.discord_intents
+                shard_id, self, self, self._pacer, gateway_url=self._gateway_url, intents=self._settings.discord_intents
             )
-        self._stage = "connecting"
         tasks = [asyncio.create_task(shard.run(), name=f"shard {shard.id}") for shard in self.shards.values()]
         try:
             await asyncio.gather(*tasks)
@@ -118,9 +139,14 @@ class DiscordGatewayHandler(discord.Client):
                 task.cancel()
             await asyncio.wait(tasks)
 
+    async def disconnect(self, code: int) -> None:
+        """Close the shards' sockets with `code`."""
+        await asyncio.gather(*(shard.close(code) for shard in self.shards.values()))
+        self.shards.clear()
+
     async def close(self) -> None:
-        """Close the shards' sockets, which ends their sessions, and everything else."""
-        await asyncio.gather(*(shard.close(CLEAN_CLOSE) for shard in self.shards.values()))
+        """Let go of everything. Sockets that are still open are closed so that their sessions stay."""
+        await self.disconnect(KEEP_SESSION)
         self._event_lines.flush()
         self._malformed_lines.flush()
         await super().close()
@@ -128,7 +154,7 @@ class DiscordGatewayHandler(discord.Client):
     def problem(self) -> str | None:
         """Why not all shards are connected; None when they are."""
         if not self.shards:
-            return self._stage
+            return self.stage
         down = [
             f"shard {shard.id}: {shard.state}{f' ({shard.last_problem})' if shard.last_problem else ''}"
             for shard in self.shards.values()
@@ -163,7 +189,7 @@ class DiscordGatewayHandler(discord.Client):
     async def _persist(self, what: str, attempt: Callable[[], Awaitable[T]]) -> T:
         """Try until Discord answers."""
         failures = 0
-        self._stage = what
+        self.stage = what
         while True:
             try:
                 return await attempt()
@@ -183,7 +209,7 @@ class DiscordGatewayHandler(discord.Client):
                     ) from error
                 failures += 1
                 delay = reconnect_delay(failures + 1)
-                self._stage = f"{what} failed: {type(cause).__name__}: {cause}"
+                self.stage = f"{what} failed: {type(cause).__name__}: {cause}"
                 log.warning("discord_unreachable", doing=what, reason=str(cause), delay=delay)
                 await asyncio.sleep(delay)
 

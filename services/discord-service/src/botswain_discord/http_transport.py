@@ -18,6 +18,7 @@ from botswain_services.events import from_proto, to_process_body
 from botswain_services.logs import get_logger
 
 from botswain_discord import metrics
+from botswain_discord.claims import Holding
 from botswain_discord.outbox import Outbox
 
 TIMEOUT = 120.0
@@ -58,6 +59,9 @@ class HttpTransport:
         self._slots = asyncio.Semaphore(SIDE_BY_SIDE)
         self._lanes: dict[str, deque[InternalEvent]] = {}
         self._refused: str | None = None
+
+    def hold(self, holding: Holding) -> None:
+        """Nothing: a post carries no claim."""
 
     async def run(self, outbox: Outbox) -> None:
         """Take events as they come; one task a conversation works through its own."""

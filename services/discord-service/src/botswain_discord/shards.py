@@ -19,6 +19,7 @@ from botswain_services.logs import get_logger
 from discord.gateway import ReconnectWebSocket
 
 from botswain_discord import metrics
+from botswain_discord.backoff import reconnect_delay
 from botswain_discord.close_codes import INVALIDATES_SESSION, fatal_reason
 from botswain_discord.errors import DiscordRefusedError
 from botswain_discord.identify import IdentifyPacer
@@ -27,7 +28,6 @@ from botswain_discord.websocket import ShardWebSocket, Sink, close_websocket, op
 
 STABLE = 5.0
 """Seconds a connection must last for the next break to count as the first."""
-LONGEST_BACKOFF = 60.0
 INVALID_SESSION_WAIT = (1.0, 5.0)
 """Seconds between op 9 and the next IDENTIFY, at random (events/gateway, "Resuming")."""
 RESUME_URL_TRIES = 2
@@ -179,10 +179,3 @@ class Shard:
         if self._websocket is None:
             return None
         return self._websocket._close_code or self._websocket.socket.close_code
-
-
-def reconnect_delay(failures: int) -> float:
-    """Seconds to wait after `failures` breaks in a row: none after the first, then 1, 2, 4, … 60, less up to a half by chance."""
-    if failures <= 1:
-        return 0.0
-    return min(2.0 ** min(failures - 2, 16), LONGEST_BACKOFF) * random.uniform(0.5, 1)  # noqa: S311 - spreading load
