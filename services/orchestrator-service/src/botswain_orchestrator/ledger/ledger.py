@@ -9,9 +9,10 @@ from enum import IntEnum
 from typing import Any
 
 from botswain_proto.v1 import coordination_pb2, event_pb2, orchestrator_pb2
-from sqlalchemy import Connection, and_, bindparam, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from botswain_orchestrator.ledger import shards
 from botswain_orchestrator.ledger.database import Database
 from botswain_orchestrator.ledger.tables import checkpoints, cursors, events, runs
 
@@ -42,6 +43,8 @@ class Recording:
 
     new: list[Entry]
     duplicates: int
+    fenced: bool = False
+    """The cursor was not recorded: the claim it was published under is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ class Ledger:
         batch: Sequence[tuple[str, event_pb2.InternalEvent]],
         *,
         bot_id: str = "",
+        epoch: int = 0,
         cursor: coordination_pb2.ShardCursor | None = None,
         committed: Callable[[Recording], None] | None = None,
     ) -> Recording:
@@ -84,10 +88,12 @@ class Ledger:
         Args:
             batch: (lane, event) pairs, in order.
             bot_id: whose shard `cursor` is of.
+            epoch: of the claim that the batch is published under; 0: none. It decides about the cursor alone.
             cursor: moves forward only, within one session.
             committed: called in the event loop once it is durable, in the order of recording.
         """
-        now = self._milliseconds()
+        now = self._now()
+        marks = shards.marks_in(event for _, event in batch)
         rows = [
             {
                 "bot_id": event.bot_id,
@@ -97,16 +103,16 @@ class Ledger:
                 "payload": event.SerializeToString(),
                 "status": EventStatus.RECORDED,
                 "attempts": 0,
-                "received_at": now,
+                "received_at": int(now * 1000),
             }
             for lane, event in batch
         ]
 
         def work(connection: Connection) -> Recording:
             new = _insert_events(connection, rows)
-            if cursor is not None:
-                _move_cursor(connection, bot_id, cursor, now)
-            return Recording(new, duplicates=len(rows) - len(new))
+            shards.mark(connection, marks, now=now)
+            moved = cursor is None or shards.move_cursor(connection, bot_id, cursor, epoch=epoch, now=now)
+            return Recording(new, duplicates=len(rows) - len(new), fenced=not moved)
 
         return await self._database.write(work, committed=committed)
 
@@ -242,30 +248,3 @@ def _replacing(table: Any, *keys: str) -> Any:
 
 _REPLACE_RUN = _replacing(runs, "id")
 _REPLACE_CHECKPOINT = _replacing(checkpoints, "thread_id", "namespace")
-
-
-def _forward_cursor() -> Any:
-    """INSERT, or replace; but a batch sent again after a lost acknowledgement must not move the cursor back."""
-    statement = upsert(cursors)
-    new = statement.excluded
-    values = {name: new[name] for name in ("session_id", "seq", "cursor", "updated_at")}
-    forward = or_(cursors.c.session_id != new.session_id, cursors.c.seq <= new.seq)
-    return statement.on_conflict_do_update(
-        index_elements=["bot_id", "shard_count", "shard_id"], set_=values, where=forward
-    )
-
-
-_FORWARD_CURSOR = _forward_cursor()
-
-
-def _move_cursor(connection: Connection, bot_id: str, cursor: coordination_pb2.ShardCursor, now: int) -> None:
-    row = {
-        "bot_id": bot_id,
-        "shard_count": cursor.shard.count,
-        "shard_id": cursor.shard.id,
-        "session_id": cursor.session_id,
-        "seq": cursor.seq,
-        "cursor": cursor.SerializeToString(),
-        "updated_at": now,
-    }
-    connection.execute(_FORWARD_CURSOR, row)
