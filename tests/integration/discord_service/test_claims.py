@@ -22,7 +22,7 @@ def coordination(ledger: PublishOrchestrator) -> Coordination:
 
 
 async def test_one_of_two_processes_reads_and_the_other_is_ready(
-    run_adapter: RunAdapter, discord: Discord, ledger: PublishOrchestrator
+    ledger: PublishOrchestrator, discord: Discord, run_adapter: RunAdapter
 ) -> None:
     """The second says that it stands by, behind whom, and that nothing is missing; it opens no connection."""
     first = run_adapter(ledger.url)
@@ -41,7 +41,7 @@ async def test_one_of_two_processes_reads_and_the_other_is_ready(
 
 
 async def test_the_next_in_line_takes_over_when_the_first_stops(
-    run_adapter: RunAdapter, discord: Discord, ledger: PublishOrchestrator
+    ledger: PublishOrchestrator, discord: Discord, run_adapter: RunAdapter
 ) -> None:
     """The claim is released, not left to expire."""
     coordination(ledger).ttl = 600.0
@@ -58,7 +58,7 @@ async def test_the_next_in_line_takes_over_when_the_first_stops(
 
 
 async def test_a_claim_outlives_a_restart_of_the_orchestrator(
-    run_adapter: RunAdapter, discord: Discord, ledger: PublishOrchestrator
+    ledger: PublishOrchestrator, discord: Discord, run_adapter: RunAdapter
 ) -> None:
     """Reading goes on meanwhile on the same connection, and afterwards under the same epoch."""
     coordination(ledger).ttl = 600.0
@@ -79,7 +79,7 @@ async def test_a_claim_outlives_a_restart_of_the_orchestrator(
 
 
 async def test_a_claim_that_ran_out_unclaimed_goes_on_under_a_new_epoch(
-    run_adapter: RunAdapter, discord: Discord, ledger: PublishOrchestrator
+    ledger: PublishOrchestrator, discord: Discord, run_adapter: RunAdapter
 ) -> None:
     """Nobody took the shards while the orchestrator was away: the connection stays, batches carry the new epoch."""
     adapter = run_adapter(ledger.url)
@@ -96,7 +96,7 @@ async def test_a_claim_that_ran_out_unclaimed_goes_on_under_a_new_epoch(
 
 
 async def test_a_revoked_process_stops_reading_and_stands_in_line_again(
-    run_adapter: RunAdapter, discord: Discord, ledger: PublishOrchestrator
+    ledger: PublishOrchestrator, discord: Discord, run_adapter: RunAdapter
 ) -> None:
     """Its sessions are kept (close code 4000), what it had read arrives, and another process takes over."""
     first = run_adapter(ledger.url)
@@ -113,7 +113,7 @@ async def test_a_revoked_process_stops_reading_and_stands_in_line_again(
     assert discord.simulator.stats.client_closes == {4000: 1}
 
 
-async def test_renewals_keep_a_claim(run_adapter: RunAdapter, discord: Discord, ledger: PublishOrchestrator) -> None:
+async def test_renewals_keep_a_claim(ledger: PublishOrchestrator, discord: Discord, run_adapter: RunAdapter) -> None:
     """A claim with a short TTL stays with its holder while a second waits for it."""
     coordination(ledger).ttl = 0.2
     first = run_adapter(ledger.url)
@@ -138,3 +138,36 @@ async def test_an_orchestrator_without_claims_is_served_without_one(
     assert [line["event"] for line in logs].count("claims_unavailable") == 1
     assert {request.epoch for request in orchestrator.requests} == {0}
     assert (await adapter.status(200))["claim"] == {}
+
+
+async def test_the_cursor_follows_dispatches_that_make_no_event(
+    ledger: PublishOrchestrator, discord: Discord, run_adapter: RunAdapter
+) -> None:
+    """A RESUME from it replays nothing that was handled; bot user and guild names stand beside it."""
+    adapter = run_adapter(ledger.url)
+    await adapter.connected()
+    for number in range(3):
+        discord.dispatch("TYPING_START", {"channel_id": discord.channel().id, "number": number})
+    (session,) = discord.simulator.hub.sessions.values()
+    cursors = coordination(ledger).cursors
+    await until(lambda: (1, 0) in cursors and cursors[1, 0].seq == session.sequence, "the cursor")
+    cursor = cursors[1, 0]
+    assert cursor.session_id == session.id
+    assert cursor.state["bot_user_id"] == discord.application.user.id
+    assert cursor.state["guilds"][discord.guild.id] == discord.guild.name
+    assert not ledger.events
+
+
+async def test_a_fenced_process_stands_in_line_again(
+    ledger: PublishOrchestrator, discord: Discord, run_adapter: RunAdapter
+) -> None:
+    """Its events count, its cursor doesn't, and it reads on only under a new claim."""
+    adapter = run_adapter(ledger.url)
+    await adapter.connected()
+    coordination(ledger).line[0].epoch = coordination(ledger).last_epoch = 7
+    discord.say("fenced")
+    await until(lambda: contents(ledger) == ["fenced"], "the event")
+    await until(lambda: adapter.service.reader.standing == {"epoch": 7}, "the claim under its new epoch")
+    await adapter.connected()
+    discord.say("after")
+    await until(lambda: contents(ledger) == ["fenced", "after"], "the message")

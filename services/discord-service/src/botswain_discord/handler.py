@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 import aiohttp
@@ -22,6 +23,7 @@ from botswain_discord import metrics
 from botswain_discord.backoff import reconnect_delay
 from botswain_discord.claims import Holding, ShardSet
 from botswain_discord.close_codes import REFUSED_TOKEN
+from botswain_discord.cursors import Place
 from botswain_discord.errors import DiscordRefusedError, MalformedPayloadError
 from botswain_discord.gateway_client import GatewayClient
 from botswain_discord.identify import IdentifyPacer, StartLimit
@@ -138,6 +140,16 @@ class DiscordGatewayHandler(discord.Client):
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
+
+    def places(self) -> Iterator[Place]:
+        """Where each shard stands; all that was read up to there is in the outbox."""
+        for shard in self.shards.values():
+            place = shard.place
+            if place is not None:
+                yield Place(*place, self.names.version, partial(self._state, shard.id))
+
+    def _state(self, shard_id: int) -> dict[str, Any]:
+        return {"bot_user_id": self._bot_user_id, **self.names.state(shard_id, self.shard_set.of)}
 
     async def disconnect(self, code: int) -> None:
         """Close the shards' sockets with `code`."""

@@ -75,6 +75,9 @@ class HttpTransport:
                         tasks.create_task(self._work(lane_id, lane, outbox), name=f"post {lane_id}")
                     lane.append(outgoing.event)
 
+    async def settle(self, outbox: Outbox) -> None:
+        """Nothing: there are no cursors."""
+
     def unsettled(self) -> list[InternalEvent]:
         """Events that wait in their conversation or are under way."""
         return [event for lane in self._lanes.values() for event in lane]

@@ -42,6 +42,7 @@ class DiscordAdapter(Service):
         if isinstance(transport, GrpcTransport):
             claims = ClaimClient(transport.peer, settings.discord_application_id)
             transport.on_fenced = claims.fenced
+            transport.places = self.bot.places
         self.reader = Reader(self.bot, self.gateway, claims, settings.discord_bot_token.get_secret_value())
         self._forwarding: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None

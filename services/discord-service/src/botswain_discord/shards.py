@@ -95,6 +95,14 @@ class Shard:
         """Whether it waits for room in the outbox."""
         return self._websocket is not None and self._websocket.paused
 
+    @property
+    def place(self) -> tuple[Session, int] | None:
+        """Session and number of the last dispatch that was handled; None without a session."""
+        session, sequence = self.session, self.sequence
+        if self._websocket is not None:
+            session, sequence = self._websocket.session, self._websocket.sequence
+        return (session, sequence) if session is not None and sequence else None
+
     async def run(self) -> None:
         """Stay connected until cancelled; the socket is left open then, unread.
 
