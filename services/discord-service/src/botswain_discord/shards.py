@@ -55,6 +55,7 @@ class Shard:
         pacer: says when to IDENTIFY.
         gateway_url: from `GET /gateway/bot`.
         intents: their names, for messages.
+        session, sequence: where to RESUME; without them it begins with an IDENTIFY.
         sleep: waits between attempts.
     """
 
@@ -67,13 +68,15 @@ class Shard:
         *,
         gateway_url: str,
         intents: tuple[str, ...],
+        session: Session | None = None,
+        sequence: int | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.id = shard_id
         self.state = ShardState.CONNECTING
         self.last_problem: str | None = None
-        self.session: Session | None = None
-        self.sequence: int | None = None
+        self.session = session
+        self.sequence = sequence
         self._client = client
         self._sink = sink
         self._pacer = pacer
