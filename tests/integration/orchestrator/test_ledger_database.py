@@ -12,7 +12,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from botswain_orchestrator.errors import LedgerError
-from botswain_orchestrator.ledger import Checkpoint, Database, Ledger, Recording
+from botswain_orchestrator.ledger import Checkpoint, Database, Ledger, Recording, Started
 from botswain_orchestrator.ledger.tables import metadata
 from botswain_proto.v1 import event_pb2, orchestrator_pb2
 from sqlalchemy import Connection, text
@@ -62,7 +62,9 @@ async def test_an_event_is_unfinished_until_its_turn_is_over(ledger: Ledger) -> 
     """start() gives it back as it came; finish() closes it and keeps the result."""
     (entry,) = (await ledger.record([("a", event(1))])).new
     assert await ledger.unfinished() == [entry]
-    assert (await ledger.start(entry)).content == "text 1"
+    started = await ledger.start(entry)
+    assert isinstance(started, Started)
+    assert (started.event.content, started.attempt, started.failures) == ("text 1", 1, 0)
     assert await ledger.unfinished() == [entry]
     await ledger.finish(entry, completed("run"))
     assert await ledger.unfinished() == []
@@ -220,7 +222,9 @@ async def test_a_database_of_the_first_version_is_brought_up_to_date(tmp_path: P
         await database.open()
         ledger = Ledger(database)
         (entry,) = await ledger.unfinished()
-        assert (await ledger.start(entry)).content == "text 1"
+        started = await ledger.start(entry)
+        assert isinstance(started, Started)
+        assert started.event.content == "text 1"
         assert await database.read(_differences) == []
         await database.close()
 

@@ -49,7 +49,7 @@ class Intake:
     async def resume(self) -> int:
         """Queue the events that were recorded before and not answered; how many."""
         entries = await self._ledger.unfinished()
-        self._enqueue(entries)
+        self.enqueue(entries)
         return len(entries)
 
     async def take(
@@ -140,17 +140,18 @@ class Intake:
         """Take nothing new, start no turn; those who wait for a turn that didn't start are told so."""
         self.draining.set()
         for entry in self._lanes.close():
-            self._postpone(entry)
+            self.postpone(entry)
 
     def _recorded(self, recording: Recording) -> None:
-        self._enqueue(recording.new)
+        self.enqueue(recording.new)
 
-    def _enqueue(self, entries: Iterable[Entry]) -> None:
+    def enqueue(self, entries: Iterable[Entry]) -> None:
+        """Put recorded events into their lanes."""
         for entry in entries:
             if not self._lanes.put(entry.lane, entry):
-                self._postpone(entry)
+                self.postpone(entry)
 
-    def _postpone(self, entry: Entry) -> None:
+    def postpone(self, entry: Entry) -> None:
         """The event's turn comes after the next start; who waits for it is told."""
         for waiter in self._waiters.pop(entry.id, ()):
             if not waiter.done():  # else its caller went away

@@ -21,6 +21,8 @@ from botswain_orchestrator.intake import Intake
 from botswain_orchestrator.lanes import Lanes
 from botswain_orchestrator.ledger import Database, Entry, Ledger
 from botswain_orchestrator.metrics import LANES, WAITING
+from botswain_orchestrator.operations import add_ledger_endpoints
+from botswain_orchestrator.retries import Retries
 from botswain_orchestrator.rpc import add_servicers
 from botswain_orchestrator.settings import OrchestratorSettings
 
@@ -57,6 +59,7 @@ class OrchestratorService(Service):
         self.add_readiness_check("database", self._database_problem)
         self.add_readiness_check("execution-service", self._execution_problem)
         add_endpoints(self, self._intake)
+        add_ledger_endpoints(self, self._database, self._intake)
         assert self.rpc is not None
         add_servicers(self.rpc, self._intake, self.coordinator)
         LANES.set_function(lambda: len(self._lanes))
@@ -136,12 +139,16 @@ class OrchestratorService(Service):
             self._catalog,
             finished=self._intake.finished,
             timeout=settings.turn_timeout_seconds,
+            retries=Retries(settings.turn_attempts, settings.turn_retry_seconds),
         )
         self._catalog.start()
 
-    async def _run_turn(self, entry: Entry) -> None:
+    async def _run_turn(self, entry: Entry) -> float | None:
         assert self._turns is not None
-        await self._turns.run(entry)
+        pause = await self._turns.run(entry)
+        if pause is not None and self._intake.draining.is_set():
+            self._intake.postpone(entry)
+        return pause
 
     def _describe_model_error(self, error: Exception) -> str:
         text = f"{type(error).__name__}: {error}"

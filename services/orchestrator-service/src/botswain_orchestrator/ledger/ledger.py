@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import Any
 
 from botswain_proto.v1 import coordination_pb2, event_pb2, orchestrator_pb2
-from sqlalchemy import Connection, and_, bindparam, select, update
+from sqlalchemy import Connection, and_, bindparam, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from botswain_orchestrator.ledger import shards
@@ -27,6 +27,7 @@ class EventStatus(IntEnum):
     """It waits for its turn, or its turn is under way."""
     COMPLETED = 1
     FAILED = 2
+    """A dead letter: it has had all its turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,17 @@ class Receipt:
 
     entry: Entry
     result: orchestrator_pb2.ProcessResponse | None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """An event whose turn begins."""
+
+    event: event_pb2.InternalEvent
+    attempt: int
+    """From 1; those that were cut off count."""
+    failures: int
+    """Of those, the ones that failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +150,23 @@ class Ledger:
         query = select(events.c.id, events.c.lane).where(events.c.finished_at.is_(None)).order_by(events.c.id)
         return await self._database.read(lambda connection: [Entry(*row) for row in connection.execute(query)])
 
-    async def start(self, entry: Entry) -> event_pb2.InternalEvent:
-        """Count one more attempt at the event's turn; the event as it was recorded."""
-        payload = await self._database.write(
-            lambda connection: connection.execute(_START, {"row": entry.id}).scalar_one()
-        )
-        return event_pb2.InternalEvent.FromString(payload)
+    async def start(self, entry: Entry) -> Started | float:
+        """Count one more attempt at the event's turn; or how many seconds it has to wait for it."""
+        now = self._milliseconds()
+
+        def work(connection: Connection) -> Any:
+            row = connection.execute(_START, {"row": entry.id, "now": now}).one_or_none()
+            return row or connection.execute(_NEXT, {"row": entry.id}).scalar_one()
+
+        found = await self._database.write(work)
+        if isinstance(found, int):
+            return (found - now) / 1000
+        return Started(event_pb2.InternalEvent.FromString(found.payload), found.attempts, found.failures)
+
+    async def postpone(self, entry: Entry, seconds: float) -> None:
+        """The event's turn failed; the next one comes after that time, also after a restart."""
+        parameters = {"row": entry.id, "at": self._milliseconds() + int(seconds * 1000)}
+        await self._database.write(lambda connection: _run(connection, _POSTPONE, parameters))
 
     async def finish(
         self, entry: Entry, result: orchestrator_pb2.ProcessResponse, checkpoint: Checkpoint | None = None
@@ -154,6 +177,7 @@ class Ledger:
         close = {
             "row": entry.id,
             "ended": EventStatus.COMPLETED if completed else EventStatus.FAILED,
+            "failed": 0 if completed else 1,
             "at": now,
         }
         run = {
@@ -212,19 +236,27 @@ class Ledger:
         return int(self._now() * 1000)
 
 
-def _run(connection: Connection, statement: Any) -> None:
-    connection.execute(statement)
+def _run(connection: Connection, statement: Any, parameters: Any = None) -> None:
+    connection.execute(statement, parameters)
 
 
 # Built once: building a statement costs as much as running it.
 _START = (
     update(events)
-    .where(events.c.id == bindparam("row"))
+    .where(events.c.id == bindparam("row"), or_(events.c.next_at.is_(None), events.c.next_at <= bindparam("now")))
     .values(attempts=events.c.attempts + 1)
-    .returning(events.c.payload)
+    .returning(events.c.payload, events.c.attempts, events.c.failures)
+)
+_NEXT = select(events.c.next_at).where(events.c.id == bindparam("row"))
+_POSTPONE = (
+    update(events)
+    .where(events.c.id == bindparam("row"))
+    .values(failures=events.c.failures + 1, next_at=bindparam("at"))
 )
 _CLOSE = (
-    update(events).where(events.c.id == bindparam("row")).values(status=bindparam("ended"), finished_at=bindparam("at"))
+    update(events)
+    .where(events.c.id == bindparam("row"))
+    .values(status=bindparam("ended"), failures=events.c.failures + bindparam("failed"), finished_at=bindparam("at"))
 )
 _OF_THREAD = and_(checkpoints.c.thread_id == bindparam("thread"), checkpoints.c.namespace == bindparam("space"))
 _CHECKPOINT = select(*(checkpoints.c[name] for name in Checkpoint.__slots__)).where(_OF_THREAD)

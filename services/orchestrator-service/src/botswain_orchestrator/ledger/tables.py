@@ -41,6 +41,9 @@ events = Table(
     Column("attempts", Integer, nullable=False),
     Column("received_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),
+    # Turns that failed; the next one comes at `next_at`, null: at once.
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("next_at", BigInteger),
     UniqueConstraint("bot_id", "event_id"),
 )
 Index(
@@ -49,6 +52,9 @@ Index(
     sqlite_where=events.c.finished_at.is_(None),
     postgresql_where=events.c.finished_at.is_(None),
 )
+
+# Dead letters: EventStatus.FAILED.
+Index("events_dead", events.c.id, sqlite_where=events.c.status == 2, postgresql_where=events.c.status == 2)
 
 runs = Table(
     "runs",
