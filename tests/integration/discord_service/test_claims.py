@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+from botswain_proto.v1.coordination_pb2 import PermitIdentifyResponse
 from structlog.testing import capture_logs
 
 from .claiming import Coordination
 from .conftest import Adapter, Discord, PublishOrchestrator, until
 
 RunAdapter = Callable[..., Adapter]
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Op 9 is followed by an IDENTIFY almost at once."""
+    monkeypatch.setattr("botswain_discord.shards.INVALID_SESSION_WAIT", (0.1, 0.1))
 
 
 def contents(orchestrator: PublishOrchestrator) -> list[str]:
@@ -171,3 +179,39 @@ async def test_a_fenced_process_stands_in_line_again(
     await adapter.connected()
     discord.say("after")
     await until(lambda: contents(ledger) == ["fenced", "after"], "the message")
+
+
+async def test_a_permit_is_asked_for_before_a_connection_opens(
+    ledger: PublishOrchestrator, discord: Discord, run_adapter: RunAdapter
+) -> None:
+    """Refused, the shard waits unconnected and readiness says why; permitted, it identifies."""
+    refusal = PermitIdentifyResponse(reason="the last 100 are kept", retry_after={"nanos": 20_000_000})
+    coordination(ledger).refusals = [refusal] * 100_000
+    adapter = run_adapter(ledger.url)
+    await until(lambda: len(coordination(ledger).permits) > 2, "the questions")
+    body = await adapter.status(503)
+    assert body["reasons"]["discord"] == "shard 0: waiting to identify (the last 100 are kept)"
+    assert discord.counts["connections"] == 0
+    coordination(ledger).refusals = []
+    await adapter.connected()
+    request = coordination(ledger).permits[0]
+    assert (request.epoch, request.shard.id, request.shard.count) == (1, 0, 1)
+    assert (request.budget_total, request.budget_remaining, request.max_concurrency) == (1000, 1000, 16)
+
+
+async def test_while_no_orchestrator_answers_nothing_identifies(
+    ledger: PublishOrchestrator, discord: Discord, run_adapter: RunAdapter
+) -> None:
+    """A session lost meanwhile is begun anew when it is back, and what was said since is fetched."""
+    adapter = run_adapter(ledger.url)
+    await adapter.connected()
+    discord.say("before")
+    await until(lambda: contents(ledger) == ["before"], "the message")
+    await ledger.stop()
+    await discord.fault(kind="invalid_session")
+    await until(lambda: "can't be asked" in str(adapter.service.bot.problem()), "the reason")
+    discord.say("meanwhile")
+    assert discord.counts["identifies"] == 1
+    await ledger.start()
+    await until(lambda: contents(ledger) == ["before", "meanwhile"], "the message")
+    assert discord.counts["identifies"] == 2

@@ -21,7 +21,6 @@ CHANNELS = ("general", "random", "bots")
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Op 9 is followed by an IDENTIFY almost at once."""
     monkeypatch.setattr("botswain_discord.shards.INVALID_SESSION_WAIT", (0.1, 0.1))
-    monkeypatch.setattr("botswain_discord.identify.SPACING", 0.0)
 
 
 def coordination(ledger: PublishOrchestrator) -> Coordination:

@@ -7,6 +7,7 @@ guilds, members or messages. What a payload looks like never ends a shard: it is
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
@@ -18,6 +19,7 @@ from botswain_proto.v1.coordination_pb2 import ShardCursor
 from botswain_proto.v1.event_pb2 import InternalEvent
 from botswain_services import tracing
 from botswain_services.logs import get_logger
+from botswain_services.rpc import Peer
 from discord.http import Route
 from google.protobuf.json_format import MessageToDict
 
@@ -29,7 +31,7 @@ from botswain_discord.close_codes import REFUSED_TOKEN
 from botswain_discord.cursors import Place
 from botswain_discord.errors import DiscordRefusedError, MalformedPayloadError
 from botswain_discord.gateway_client import GatewayClient
-from botswain_discord.identify import IdentifyPacer, StartLimit
+from botswain_discord.identify import IdentifyPacer, Permits, StartLimit
 from botswain_discord.line_limit import LineLimit
 from botswain_discord.names import EVENTS as NAME_EVENTS
 from botswain_discord.names import Names
@@ -42,6 +44,8 @@ from botswain_discord.websocket import ShardWebSocket
 MALFORMED_LINES = 20
 """Log lines a second about malformed payloads."""
 KEEP_SESSION = 4000
+LIMIT_AGE = 5.0
+"""Seconds for which Discord's word on the IDENTIFYs left is taken as new."""
 HELD_LIMIT = 10_000
 """Live messages that may wait for their channels to catch up before reading pauses."""
 HELD_TICK = 0.1
@@ -57,7 +61,7 @@ class DiscordGatewayHandler(discord.Client):
     sets the API base for all of discord.py in this process.
     """
 
-    def __init__(self, settings: DiscordSettings, gateway: GatewayClient) -> None:
+    def __init__(self, settings: DiscordSettings, gateway: GatewayClient, permits: Peer | None = None) -> None:
         intents = discord.Intents.none()
         for name in settings.discord_intents:
             setattr(intents, name, True)
@@ -70,7 +74,9 @@ class DiscordGatewayHandler(discord.Client):
         self.stage = "not started"
         """What it is doing before it reads, or why that failed."""
         self._gateway_url = ""
+        self._limit: tuple[float, StartLimit] | None = None
         self._pacer: IdentifyPacer | None = None
+        self._permits_from = permits
         self._contexts: dict[int, MessageContext] = {}
         self._marks = Marks()
         self._catching_up: dict[int, tuple[CatchUp, asyncio.Task[None]]] = {}
@@ -117,9 +123,8 @@ class DiscordGatewayHandler(discord.Client):
         recommended, self._gateway_url, limit = await self._persist("asking for the gateway", self.http.get_bot_gateway)
         self.shard_count = self._settings.shard_count or recommended
         self._connection.shard_count = self.shard_count
-        self._pacer = IdentifyPacer(
-            StartLimit(limit["total"], limit["remaining"], limit["reset_after"] / 1_000, limit["max_concurrency"])
-        )
+        self._limit = (time.monotonic(), _start_limit(limit))
+        self._pacer = IdentifyPacer(_start_limit(limit))
         self.stage = "connecting"
 
     @property
@@ -138,6 +143,14 @@ class DiscordGatewayHandler(discord.Client):
         ids, count = self.shard_set
         self._catching_up.clear()
         self._marks = Marks(holding.channels)
+        permits = Permits(
+            self._permits_from,
+            self._settings.discord_application_id,
+            holding,
+            count,
+            self._start_limit_now,
+            self._pacer,
+        )
         self._failed = asyncio.get_running_loop().create_future()
         for shard_id in ids:
             self._contexts[shard_id] = MessageContext(
@@ -148,7 +161,7 @@ class DiscordGatewayHandler(discord.Client):
                 shard_id,
                 self,
                 self,
-                self._pacer,
+                permits.permit,
                 gateway_url=self._gateway_url,
                 intents=self._settings.discord_intents,
                 session=session,
@@ -162,6 +175,23 @@ class DiscordGatewayHandler(discord.Client):
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
+
+    async def _start_limit_now(self) -> StartLimit:
+        """Discord's word on the IDENTIFYs that are left, or its last one while it doesn't answer."""
+        assert self._limit is not None
+        if time.monotonic() - self._limit[0] > LIMIT_AGE:
+            try:
+                _, _, limit = await self.http.get_bot_gateway()
+                self._limit = (time.monotonic(), _start_limit(limit))
+            except (
+                discord.GatewayNotFound,
+                discord.HTTPException,
+                aiohttp.ClientError,
+                OSError,
+                TimeoutError,
+            ) as error:
+                log.warning("start_limit_unknown", reason=str(error))
+        return self._limit[1]
 
     def _restore(self, cursor: ShardCursor | None) -> tuple[Session | None, int | None]:
         """Where a shard goes on, and what it knew there."""
@@ -400,3 +430,8 @@ class DiscordGatewayHandler(discord.Client):
             ids = payload_ids(payload) if type(payload) is dict else {}
         if self._malformed_lines.allows():
             log.warning("payload_malformed", dispatch=event, reason=reason, shard=shard_id, seq=seq, **ids)
+
+
+def _start_limit(limit: Any) -> StartLimit:
+    """From `session_start_limit` of GET /gateway/bot."""
+    return StartLimit(limit["total"], limit["remaining"], limit["reset_after"] / 1_000, limit["max_concurrency"])

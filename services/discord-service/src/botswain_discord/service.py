@@ -37,11 +37,13 @@ class DiscordAdapter(Service):
         )
         transport = make_transport(settings)
         self.gateway = GatewayClient(transport, outbox_limit=settings.outbox_limit)
-        self.bot = DiscordGatewayHandler(settings, self.gateway)
-        claims = None
+        claims = peer = None
         if isinstance(transport, GrpcTransport):
-            claims = ClaimClient(transport.peer, settings.discord_application_id)
+            peer = transport.peer
+            claims = ClaimClient(peer, settings.discord_application_id)
             transport.on_fenced = claims.fenced
+        self.bot = DiscordGatewayHandler(settings, self.gateway, peer)
+        if isinstance(transport, GrpcTransport):
             transport.places = self.bot.places
         self.reader = Reader(self.bot, self.gateway, claims, settings.discord_bot_token.get_secret_value())
         self._forwarding: asyncio.Task[None] | None = None

@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
+from typing import TypeAlias
 
 import aiohttp
 import discord
@@ -22,7 +23,6 @@ from botswain_discord import metrics
 from botswain_discord.backoff import reconnect_delay
 from botswain_discord.close_codes import INVALIDATES_SESSION, fatal_reason
 from botswain_discord.errors import DiscordRefusedError
-from botswain_discord.identify import IdentifyPacer
 from botswain_discord.outbox import Session
 from botswain_discord.websocket import ShardWebSocket, Sink, close_websocket, open_websocket
 
@@ -33,6 +33,10 @@ INVALID_SESSION_WAIT = (1.0, 5.0)
 RESUME_URL_TRIES = 2
 """Failures after which a RESUME goes to the general gateway address: the session's own may be gone."""
 log = get_logger(__name__)
+
+
+Permit: TypeAlias = Callable[[int, Callable[[str], None]], Awaitable[None]]
+"""Called with a shard's id, and with what to tell why it has to wait."""
 
 
 class ShardState(StrEnum):
@@ -52,7 +56,7 @@ class Shard:
     Args:
         client: logged in; its `_connection.shard_count` is set.
         sink: gets the dispatches; must call `connected()` on READY and RESUMED.
-        pacer: says when to IDENTIFY.
+        permit: returns when the shard may IDENTIFY.
         gateway_url: from `GET /gateway/bot`.
         intents: their names, for messages.
         session, sequence: where to RESUME; without them it begins with an IDENTIFY.
@@ -64,7 +68,7 @@ class Shard:
         shard_id: int,
         client: discord.Client,
         sink: Sink,
-        pacer: IdentifyPacer,
+        permit: Permit,
         *,
         gateway_url: str,
         intents: tuple[str, ...],
@@ -79,7 +83,7 @@ class Shard:
         self.sequence = sequence
         self._client = client
         self._sink = sink
-        self._pacer = pacer
+        self._permit = permit
         self._gateway_url = gateway_url
         self._intents = intents
         self._sleep = sleep
@@ -143,7 +147,8 @@ class Shard:
         session = self.session
         if session is None:
             self.state = ShardState.WAITING
-            await self._pacer.permit(self.id)
+            await self._permit(self.id, self._tell)
+            self.last_problem = None
             self.state = ShardState.CONNECTING
             metrics.IDENTIFIES.inc()
             url = self._gateway_url
@@ -156,6 +161,9 @@ class Shard:
         )
         while True:
             await self._websocket.poll_event()
+
+    def _tell(self, reason: str) -> None:
+        self.last_problem = reason
 
     async def _lost(self, problem: str, code: int | None = None, *, resume: bool = True) -> None:
         """Note what is left of the connection, and wait before the next."""
