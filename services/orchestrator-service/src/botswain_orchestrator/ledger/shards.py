@@ -39,11 +39,23 @@ def bots(connection: Connection) -> list[str]:
 def move_cursor(
     connection: Connection, bot_id: str, cursor: coordination_pb2.ShardCursor, *, epoch: int, now: float
 ) -> bool:
-    """Move a shard's cursor, forward only within one session; False when `epoch` doesn't allow it."""
+    """Move a shard's cursor, forward only within one session; False when `epoch` doesn't allow it.
+
+    State comes only when it changed: a cursor without any keeps what was told before in its session.
+    """
     data = connection.execute(_CLAIMS, {"bot": bot_id}).scalar_one_or_none()
     claimed = load_claims(data) if data is not None else Claims()
     if not moves_cursor(claimed, cursor.shard.count, cursor.shard.id, epoch=epoch, now=now):
         return False
+    if not cursor.HasField("state"):
+        place = {"bot": bot_id, "count": cursor.shard.count, "shard": cursor.shard.id, "session": cursor.session_id}
+        known = connection.execute(_CURSOR, place).scalar_one_or_none()
+        if known is not None:
+            before = coordination_pb2.ShardCursor.FromString(known)
+            if before.HasField("state"):
+                kept = coordination_pb2.ShardCursor(state=before.state)
+                kept.MergeFrom(cursor)
+                cursor = kept
     row = {
         "bot_id": bot_id,
         "shard_count": cursor.shard.count,
@@ -107,6 +119,12 @@ def marks_of(connection: Connection, bot_id: str, *, limit: int) -> list[coordin
 
 # Built once: building a statement costs as much as running it.
 _CLAIMS = select(claims.c.claims).where(claims.c.bot_id == bindparam("bot"))
+_CURSOR = select(cursors.c.cursor).where(
+    cursors.c.bot_id == bindparam("bot"),
+    cursors.c.shard_count == bindparam("count"),
+    cursors.c.shard_id == bindparam("shard"),
+    cursors.c.session_id == bindparam("session"),
+)
 _LOAD = select(claims.c.claims, claims.c.permits).where(claims.c.bot_id == bindparam("bot")).with_for_update()
 
 
