@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 from botswain_discord import DiscordAdapter, DiscordSettings
-from botswain_proto.v1 import orchestrator_pb2_grpc
+from botswain_proto.v1 import coordination_pb2_grpc, orchestrator_pb2_grpc
 from botswain_proto.v1.event_pb2 import InternalEvent
 from botswain_proto.v1.orchestrator_pb2 import ProcessRequest, ProcessResponse, PublishRequest, PublishResponse
 from botswain_services import Service, ServiceSettings, StartupError
@@ -22,6 +22,8 @@ from botswain_services.rpc import RpcServer
 from botswain_simulator import Draft, Simulator
 from fastapi import HTTPException
 from pydantic import SecretStr
+
+from .claiming import Coordination
 
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
 AUDIENCE = "orchestrator-service"
@@ -46,7 +48,9 @@ def tokens(secret: str = SECRET) -> TokenIssuer:
 class PublishOrchestrator(orchestrator_pb2_grpc.OrchestratorServiceServicer):
     """Records what is published. While `answering` is false, batches are recorded and not acknowledged."""
 
-    def __init__(self) -> None:
+    def __init__(self, coordination: Coordination | None = None) -> None:
+        self.coordination = coordination
+        """Grants claims, where it isn't None; else they are UNIMPLEMENTED."""
         self.port = 0
         self.answering = True
         self.requests: list[PublishRequest] = []
@@ -71,6 +75,12 @@ class PublishOrchestrator(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         self._server = RpcServer("127.0.0.1", self.port, TokenVerifier(SECRET, audience=AUDIENCE))
         name = "botswain.v1.OrchestratorService"
         self._server.add_servicer(name, orchestrator_pb2_grpc.add_OrchestratorServiceServicer_to_server, self)
+        if self.coordination is not None:
+            self._server.add_servicer(
+                "botswain.v1.CoordinationService",
+                coordination_pb2_grpc.add_CoordinationServiceServicer_to_server,
+                self.coordination,
+            )
         await self._server.start()
         self.port = self._server.port
 
@@ -86,6 +96,7 @@ class PublishOrchestrator(orchestrator_pb2_grpc.OrchestratorServiceServicer):
     async def Publish(self, request_iterator: Any, context: Any) -> AsyncIterator[PublishResponse]:  # noqa: N802
         async for request in request_iterator:
             self.requests.append(request)
+            fenced = self.coordination is not None and self.coordination.record(request)
             if not self.answering:
                 continue
             rejected = [
@@ -93,7 +104,9 @@ class PublishOrchestrator(orchestrator_pb2_grpc.OrchestratorServiceServicer):
                 for event in request.events
                 if event.event_id in self.reject
             ]
-            yield PublishResponse(batch_id=request.batch_id, recorded=len(request.events), rejected=rejected)
+            yield PublishResponse(
+                batch_id=request.batch_id, recorded=len(request.events), rejected=rejected, fenced=fenced
+            )
 
 
 class HttpOrchestrator(Service):
@@ -138,6 +151,15 @@ class HttpOrchestrator(Service):
 async def orchestrator() -> AsyncIterator[PublishOrchestrator]:
     """A running orchestrator that takes a Publish stream."""
     servicer = PublishOrchestrator()
+    await servicer.start()
+    yield servicer
+    await servicer.stop()
+
+
+@pytest.fixture
+async def ledger() -> AsyncIterator[PublishOrchestrator]:
+    """A running orchestrator that grants claims and keeps cursors."""
+    servicer = PublishOrchestrator(Coordination())
     await servicer.start()
     yield servicer
     await servicer.stop()

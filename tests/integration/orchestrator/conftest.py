@@ -167,7 +167,7 @@ async def running(folder: Path, execution_port: int, **settings: Any) -> AsyncIt
         database_url=f"sqlite:///{folder}/ledger.db",
         execution_service_url=f"grpc://127.0.0.1:{execution_port}",
         shutdown_grace_seconds=settings.pop("shutdown_grace_seconds", 5.0),
-        **settings,
+        **{"turn_attempts": 2, "turn_retry_seconds": 0.01} | settings,
     )
     service = OrchestratorService(chosen)
     stop = asyncio.Event()

@@ -6,10 +6,14 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from botswain_orchestrator.errors import LedgerError
-from botswain_orchestrator.ledger import Checkpoint, Database, Ledger, Recording
+from botswain_orchestrator.ledger import Checkpoint, Database, Ledger, Recording, Started
+from botswain_orchestrator.ledger.tables import metadata
 from botswain_proto.v1 import event_pb2, orchestrator_pb2
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -58,7 +62,9 @@ async def test_an_event_is_unfinished_until_its_turn_is_over(ledger: Ledger) -> 
     """start() gives it back as it came; finish() closes it and keeps the result."""
     (entry,) = (await ledger.record([("a", event(1))])).new
     assert await ledger.unfinished() == [entry]
-    assert (await ledger.start(entry)).content == "text 1"
+    started = await ledger.start(entry)
+    assert isinstance(started, Started)
+    assert (started.event.content, started.attempt, started.failures) == ("text 1", 1, 0)
     assert await ledger.unfinished() == [entry]
     await ledger.finish(entry, completed("run"))
     assert await ledger.unfinished() == []
@@ -159,19 +165,78 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     await one.close()
 
 
-async def test_another_schema_version_is_refused(tmp_path: Path) -> None:
+async def test_a_later_schema_is_refused(tmp_path: Path) -> None:
     """A database of a later program isn't touched."""
     url = f"sqlite:///{tmp_path}/ledger.db"
     one = Database(url)
     await one.open()
     await one.close()
     with sqlite3.connect(tmp_path / "ledger.db") as connection:
-        connection.execute("UPDATE schema_version SET version = 99")
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
     two = Database(url)
-    with pytest.raises(LedgerError, match="schema version 99, this program knows 1"):
+    with pytest.raises(LedgerError, match="schema version 9999, this program knows 0"):
         await two.open()
     await two.close()
+
+
+FIRST_SCHEMA = """
+CREATE TABLE schema_version (version INTEGER NOT NULL, PRIMARY KEY (version));
+INSERT INTO schema_version VALUES (1);
+CREATE TABLE events (
+    id INTEGER NOT NULL, bot_id VARCHAR(256) NOT NULL, event_id VARCHAR(256) NOT NULL, lane VARCHAR(1024) NOT NULL,
+    correlation_id VARCHAR(256) NOT NULL, payload BLOB NOT NULL, status SMALLINT NOT NULL, attempts INTEGER NOT NULL,
+    received_at BIGINT NOT NULL, finished_at BIGINT, PRIMARY KEY (id), UNIQUE (bot_id, event_id)
+);
+CREATE INDEX events_unfinished ON events (id) WHERE finished_at IS NULL;
+CREATE TABLE runs (
+    id VARCHAR(32) NOT NULL, event INTEGER NOT NULL, status SMALLINT NOT NULL, delivery SMALLINT NOT NULL,
+    result BLOB NOT NULL, finished_at BIGINT NOT NULL, PRIMARY KEY (id)
+);
+CREATE INDEX ix_runs_event ON runs (event);
+CREATE TABLE cursors (
+    bot_id VARCHAR(256) NOT NULL, shard_count INTEGER NOT NULL, shard_id INTEGER NOT NULL,
+    session_id VARCHAR(256) NOT NULL, seq BIGINT NOT NULL, cursor BLOB NOT NULL, updated_at BIGINT NOT NULL,
+    PRIMARY KEY (bot_id, shard_count, shard_id)
+);
+CREATE TABLE checkpoints (
+    thread_id VARCHAR(1024) NOT NULL, namespace VARCHAR(256) NOT NULL, checkpoint_id VARCHAR(64) NOT NULL,
+    encoding VARCHAR(32) NOT NULL, checkpoint BLOB NOT NULL, details BLOB NOT NULL, updated_at BIGINT NOT NULL,
+    PRIMARY KEY (thread_id, namespace)
+);
+"""
+"""What the first version made."""
+
+
+async def test_a_database_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    """Its events are kept and go on; a second start finds nothing to do."""
+    with sqlite3.connect(tmp_path / "ledger.db") as connection:
+        connection.executescript(FIRST_SCHEMA)
+        connection.execute(
+            "INSERT INTO events VALUES (1, '9', 'discord:message:1', 'a', 'c', ?, 0, 0, 0, NULL)",
+            (event(1).SerializeToString(),),
+        )
+    connection.close()
+    for _ in range(2):
+        database = Database(f"sqlite:///{tmp_path}/ledger.db")
+        await database.open()
+        ledger = Ledger(database)
+        (entry,) = await ledger.unfinished()
+        started = await ledger.start(entry)
+        assert isinstance(started, Started)
+        assert started.event.content == "text 1"
+        assert await database.read(_differences) == []
+        await database.close()
+
+
+async def test_migrations_make_the_tables_that_the_code_has(database: Database) -> None:
+    """Nothing to add, drop or change between the two."""
+    assert await database.read(_differences) == []
+
+
+def _differences(connection: Connection) -> list[Any]:
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    return list(compare_metadata(context, metadata))
 
 
 async def test_after_closing_nothing_is_taken(tmp_path: Path) -> None:

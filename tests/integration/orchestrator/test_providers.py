@@ -154,7 +154,7 @@ async def test_a_refusal_fails_the_turn_and_names_no_key(
 ) -> None:
     """The server's words are the reason; the key in them is struck out, in the answer and in the log."""
     server.answers = [JSONResponse({"error": {"message": f"bad key {KEY}"}}, status_code=401)]
-    async with running(tmp_path, execution.port, **settings(provider, server)) as orchestrator:
+    async with running(tmp_path, execution.port, turn_attempts=1, **settings(provider, server)) as orchestrator:
         result = await orchestrator.ask("hello")
     assert result.status == orchestrator_pb2.TURN_STATUS_FAILED
     assert "bad key ***" in result.error

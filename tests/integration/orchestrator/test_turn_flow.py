@@ -205,22 +205,6 @@ async def test_without_a_token_nothing_is_answered(orchestrator: Orchestrator) -
     assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
-@pytest.mark.parametrize("method", ["Claim", "PermitIdentify"])
-async def test_coordination_says_that_it_is_not_there(orchestrator: Orchestrator, method: str) -> None:
-    """UNIMPLEMENTED, in words."""
-    from botswain_proto.v1 import coordination_pb2, coordination_pb2_grpc
-
-    stub: Any = coordination_pb2_grpc.CoordinationServiceStub(orchestrator.peer.channel)
-    metadata = orchestrator.peer.metadata()
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        if method == "Claim":
-            await stub.Claim(iter([coordination_pb2.ClaimRequest()]), timeout=5, metadata=metadata).read()
-        else:
-            await stub.PermitIdentify(coordination_pb2.PermitIdentifyRequest(), timeout=5, metadata=metadata)
-    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert "yet" in (caught.value.details() or "")
-
-
 async def test_what_a_tool_was_not_asked_for_is_a_tool_error(
     orchestrator: Orchestrator, execution: FakeExecution
 ) -> None:

@@ -74,3 +74,15 @@ def test_odd_payloads_are_passed_over(names: Names, event: str, payload: dict[st
     names.feed("GUILD_CREATE", {"id": "600", "name": "Other"})
     names.feed(event, payload)
     assert names.guild_name("600") == "Other"
+
+
+def test_names_are_known_again_from_a_shards_state() -> None:
+    """A process that never saw GUILD_CREATE knows them; guilds of other shards are not in the state."""
+    before, after = Names(), Names()
+    here, elsewhere = str(4 << 22), str(5 << 22)
+    thread = {"id": "7", "type": 11, "parent_id": "6", "name": "plans", "guild_id": here}
+    before.feed("GUILD_CREATE", {"id": here, "name": "Harbour", "threads": [thread]})
+    before.feed("GUILD_CREATE", {"id": elsewhere, "name": "Quay"})
+    after.restore(before.state(0, 2))
+    assert (after.guild_name(here), after.guild_name(elsewhere)) == ("Harbour", None)
+    assert after.thread(here, "7") == ThreadName("7", "6", "plans")

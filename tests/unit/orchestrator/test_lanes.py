@@ -129,6 +129,48 @@ async def test_cancelling_ends_what_runs() -> None:
     assert work.lanes.running == 0
 
 
+async def test_an_item_to_be_tried_again_stays_first_in_its_lane() -> None:
+    """Its lane rests without taking a worker; other lanes go on; then it runs again, before those behind it."""
+    slept: list[float] = []
+    awake = asyncio.Event()
+    ran: list[Item] = []
+
+    async def run(item: Item) -> float | None:
+        ran.append(item)
+        return 2.5 if ran.count(("a", 1)) == 1 and item == ("a", 1) else None
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        await awake.wait()
+
+    lanes: Lanes[Item] = Lanes(run, workers=1, sleep=sleep)
+    for item in (("a", 1), ("a", 2), ("b", 1)):
+        lanes.put(item[0], item)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert ran == [("a", 1), ("b", 1)]
+    assert slept == [2.5]
+    awake.set()
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert ran == [("a", 1), ("b", 1), ("a", 1), ("a", 2)]
+
+
+async def test_a_resting_lane_gives_back_its_items_in_order() -> None:
+    """Draining doesn't wait for the rest; the item to be tried again comes back first."""
+
+    async def run(item: Item) -> float | None:
+        return 3600.0
+
+    lanes: Lanes[Item] = Lanes(run, workers=1)
+    lanes.put("a", ("a", 1))
+    lanes.put("a", ("a", 2))
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert lanes.close() == [("a", 1), ("a", 2)]
+    await lanes.drain()
+
+
 @given(st.lists(st.integers(min_value=0, max_value=4), max_size=40), st.integers(min_value=1, max_value=4))
 def test_every_item_runs_once_and_in_its_lanes_order(lanes: list[int], workers: int) -> None:
     """Whatever comes into whichever lane, each lane sees its own items, all of them, in order."""

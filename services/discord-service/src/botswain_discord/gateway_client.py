@@ -15,17 +15,26 @@ from botswain_proto.v1.event_pb2 import InternalEvent
 from botswain_services.logs import get_logger
 
 from botswain_discord import metrics
+from botswain_discord.claims import Holding
 from botswain_discord.outbox import Outbox, Outgoing, Session
 
 IDS_PER_LINE = 100
+CURSOR_TIMEOUT = 2.0
+"""Seconds that `flush()` waits for a cursor alone: without it nothing is lost."""
 log = get_logger(__name__)
 
 
 class Transport(Protocol):
     """How events travel. It takes them from the outbox and settles each there."""
 
+    def hold(self, holding: Holding) -> None:
+        """Events handed over from now on are read under this claim."""
+
     async def run(self, outbox: Outbox) -> None:
         """Work until cancelled."""
+
+    async def settle(self, outbox: Outbox) -> None:
+        """Return once what goes with the events, cursors, is acknowledged too. Called with an empty outbox."""
 
     def unsettled(self) -> list[InternalEvent]:
         """What was taken from the outbox and not settled, in order."""
@@ -62,6 +71,10 @@ class GatewayClient:
         self.outbox.put(Outgoing(event, session, seq))
         metrics.ACCEPTED.inc()
 
+    def hold(self, holding: Holding) -> None:
+        """Events sent from now on are read under this claim."""
+        self._transport.hold(holding)
+
     @property
     def full(self) -> bool:
         """Whether events should wait at their source."""
@@ -72,8 +85,13 @@ class GatewayClient:
         await self.outbox.wait_for_room()
 
     async def flush(self) -> None:
-        """Return once every event is settled."""
+        """Return once every event is settled, and the place up to which they were read is recorded."""
         await self.outbox.wait_until_empty()
+        try:
+            async with asyncio.timeout(CURSOR_TIMEOUT):
+                await self._transport.settle(self.outbox)
+        except TimeoutError:
+            log.warning("cursor_not_acknowledged", reason="a RESUME will replay what is recorded already")
 
     async def problem(self) -> str | None:
         """Why events don't get through at present; None when they do."""

@@ -8,6 +8,7 @@ way is open, credentials included, before the first event comes.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
@@ -15,14 +16,15 @@ from typing import TypeAlias
 
 import grpc
 from botswain_proto.v1 import orchestrator_pb2_grpc
-from botswain_proto.v1.coordination_pb2 import ShardCursor
-from botswain_proto.v1.event_pb2 import DiscordShard, InternalEvent
+from botswain_proto.v1.event_pb2 import InternalEvent
 from botswain_proto.v1.orchestrator_pb2 import PublishRequest, PublishResponse, RejectedEvent
 from botswain_services.auth import TokenIssuer
 from botswain_services.logs import get_logger
 from botswain_services.rpc import Peer, connect
 
 from botswain_discord import metrics
+from botswain_discord.claims import Holding
+from botswain_discord.cursors import INTERVAL, Cursors, Place, make_cursor
 from botswain_discord.outbox import Outbox, Outgoing
 
 MAX_BATCH_EVENTS = 256
@@ -39,7 +41,7 @@ PublishCall: TypeAlias = grpc.aio.StreamStreamCall[PublishRequest, PublishRespon
 def make_batches(taken: Iterable[Outgoing], bot_id: str) -> list[PublishRequest]:
     """Requests for events in order of arrival: one shard's events each, within the limits of size.
 
-    Order holds within a shard, and so within a channel. The cursor is the last event's place.
+    Order holds within a shard, and so within a channel. The cursor is the last event's place, where that is known.
     """
     requests: list[PublishRequest] = []
     last: dict[int | None, tuple[PublishRequest, int]] = {}  # by shard: the request that is being filled, its size
@@ -56,16 +58,9 @@ def make_batches(taken: Iterable[Outgoing], bot_id: str) -> list[PublishRequest]
             requests.append(request)
         request.events.append(event)
         if session is not None and seq:
-            cursor = request.cursor
-            if not cursor.session_id:
-                cursor.MergeFrom(
-                    ShardCursor(
-                        shard=DiscordShard(id=session.shard_id, count=session.shard_count),
-                        session_id=session.session_id,
-                        resume_gateway_url=session.resume_gateway_url,
-                    )
-                )
-            cursor.seq = seq
+            if not request.HasField("cursor"):
+                request.cursor.CopyFrom(make_cursor(session, seq))
+            request.cursor.seq = seq
         last[shard] = (request, filled + size)
     for request in requests:
         if request.HasField("cursor"):
@@ -93,14 +88,39 @@ class GrpcTransport:
     def __init__(
         self, url: str, tokens: TokenIssuer, bot_id: str, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     ) -> None:
-        self._peer: Peer = connect(url, tokens, variable="GATEWAY_SERVICE_URL")
-        self._publish = orchestrator_pb2_grpc.OrchestratorServiceStub(self._peer.channel).Publish
+        self.peer: Peer = connect(url, tokens, variable="GATEWAY_SERVICE_URL")
+        self._publish = orchestrator_pb2_grpc.OrchestratorServiceStub(self.peer.channel).Publish
         self._bot_id = bot_id
         self._sleep = sleep
         self._unacknowledged: deque[PublishRequest] = deque()
         self._space = asyncio.Event()
+        self.on_fenced: Callable[[int], None] = lambda _epoch: None
+        """Told of the epoch whose cursor the orchestrator didn't take."""
+        self.places: Callable[[], Iterable[Place]] = lambda: ()
+        """Where the shards stand: what they have read up to there is in the outbox, or was taken from it."""
+        self._holding: Holding | None = None
+        self._epoch_said = 0
+        self._cursors = Cursors()
+        self._urgent = False
+        self._progress = asyncio.Event()
         self._problem: str | None = "not connected yet"
         self._failures = 0
+
+    def hold(self, holding: Holding) -> None:
+        """Batches made from now on carry this claim's epoch; those made before keep theirs."""
+        self._holding = holding
+        self._cursors.forget()
+
+    async def settle(self, outbox: Outbox) -> None:
+        """Return once the orchestrator has acknowledged everything, and where the shards stand now."""
+        self._urgent = True
+        try:
+            while self._unacknowledged or (self._epoch and self._cursors.pending(self.places())):
+                self._progress.clear()
+                outbox.nudge()
+                await self._progress.wait()
+        finally:
+            self._urgent = False
 
     async def run(self, outbox: Outbox) -> None:
         """Work until cancelled, one stream after the other."""
@@ -122,16 +142,18 @@ class GrpcTransport:
 
     async def close(self) -> None:
         """Close the channel."""
-        await self._peer.close()
+        await self.peer.close()
 
     async def _stream(self, outbox: Outbox) -> None:
         """One stream's life: returns when the orchestrator ends it, raises when it breaks."""
         metrics.PUBLISH_STREAMS.inc()
         opening = PublishRequest(bot_id=self._bot_id)
-        self._unacknowledged = deque((opening, *(request for request in self._unacknowledged if request.events)))
+        self._unacknowledged = deque(
+            (opening, *(request for request in self._unacknowledged if request.events or request.HasField("cursor")))
+        )
         for number, request in enumerate(self._unacknowledged, 1):
             request.batch_id = number
-        call = self._publish(metadata=self._peer.metadata())
+        call = self._publish(metadata=self.peer.metadata())
         writing = asyncio.create_task(self._write(call, outbox), name="publish-writer")
         try:
             while isinstance(response := await call.read(), PublishResponse):  # else EOF
@@ -155,11 +177,34 @@ class GrpcTransport:
             while len(self._unacknowledged) >= MAX_UNACKNOWLEDGED:
                 self._space.clear()
                 await self._space.wait()
-            requests = make_batches(await outbox.take(MAX_BATCH_EVENTS), self._bot_id)
+            requests = await self._next_requests(outbox)
             for request in requests:
                 number += 1
                 request.batch_id = number
             self._unacknowledged.extend(requests)
+
+    @property
+    def _epoch(self) -> int:
+        return self._holding.epoch if self._holding else 0
+
+    async def _next_requests(self, outbox: Outbox) -> list[PublishRequest]:
+        """Wait for events, or for cursors to be due."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(INTERVAL):
+                    await outbox.wait_for_some()
+            requests = make_batches(outbox.take_now(MAX_BATCH_EVENTS), self._bot_id)
+            epoch = self._epoch
+            if epoch != self._epoch_said:
+                self._cursors.forget()
+                self._epoch_said = epoch
+            if epoch and not outbox.waiting:
+                now = asyncio.get_running_loop().time()
+                self._cursors.add(requests, self.places(), bot_id=self._bot_id, now=now, urgent=self._urgent)
+            for request in requests:
+                request.epoch = epoch
+            if requests:
+                return requests
 
     def _acknowledged(self, response: PublishResponse, outbox: Outbox) -> None:
         if not self._unacknowledged or self._unacknowledged[0].batch_id != response.batch_id:
@@ -168,8 +213,12 @@ class GrpcTransport:
             return
         request = self._unacknowledged.popleft()
         self._space.set()
+        self._progress.set()
         outbox.settle(len(request.events))
         metrics.FORWARDED.inc(len(request.events) - len(response.rejected))
+        if response.fenced:
+            log.warning("cursor_fenced", epoch=request.epoch)
+            self.on_fenced(request.epoch)
         if response.rejected:
             _log_rejected(response.rejected)
         if self._problem is not None:

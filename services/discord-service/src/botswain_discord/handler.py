@@ -7,34 +7,49 @@ guilds, members or messages. What a payload looks like never ends a shard: it is
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 import aiohttp
 import discord
+from botswain_proto.v1.coordination_pb2 import ShardCursor
 from botswain_proto.v1.event_pb2 import InternalEvent
 from botswain_services import tracing
 from botswain_services.logs import get_logger
+from botswain_services.rpc import Peer
 from discord.http import Route
+from google.protobuf.json_format import MessageToDict
 
 from botswain_discord import metrics
+from botswain_discord.backoff import reconnect_delay
+from botswain_discord.catch_up import PAGE, CatchUp, Marks
+from botswain_discord.claims import Holding, ShardSet
 from botswain_discord.close_codes import REFUSED_TOKEN
+from botswain_discord.cursors import Place
 from botswain_discord.errors import DiscordRefusedError, MalformedPayloadError
 from botswain_discord.gateway_client import GatewayClient
-from botswain_discord.identify import IdentifyPacer, StartLimit
+from botswain_discord.identify import IdentifyPacer, Permits, StartLimit
 from botswain_discord.line_limit import LineLimit
 from botswain_discord.names import EVENTS as NAME_EVENTS
 from botswain_discord.names import Names
 from botswain_discord.normalise import MessageContext, ignored_reason, normalise_message, payload_ids
 from botswain_discord.outbox import Session
 from botswain_discord.settings import DiscordSettings
-from botswain_discord.shards import Shard, ShardState, reconnect_delay
+from botswain_discord.shards import Shard, ShardState
 from botswain_discord.websocket import ShardWebSocket
 
 MALFORMED_LINES = 20
 """Log lines a second about malformed payloads."""
-CLEAN_CLOSE = 1000
+KEEP_SESSION = 4000
+LIMIT_AGE = 5.0
+"""Seconds for which Discord's word on the IDENTIFYs left is taken as new."""
+HELD_LIMIT = 10_000
+"""Live messages that may wait for their channels to catch up before reading pauses."""
+HELD_TICK = 0.1
+"""Seconds between two looks at that number while reading pauses."""
 log = get_logger(__name__)
 T = TypeVar("T")
 
@@ -42,10 +57,11 @@ T = TypeVar("T")
 class DiscordGatewayHandler(discord.Client):
     """Reads the shards of one process and forwards their messages.
 
-    `await handler.start(token)` logs in and stays connected. It sets the API base for all of discord.py in this process.
+    `prepare()` logs in and learns which shards there are, `read()` keeps them connected, `disconnect()` closes their sockets. It
+    sets the API base for all of discord.py in this process.
     """
 
-    def __init__(self, settings: DiscordSettings, gateway: GatewayClient) -> None:
+    def __init__(self, settings: DiscordSettings, gateway: GatewayClient, permits: Peer | None = None) -> None:
         intents = discord.Intents.none()
         for name in settings.discord_intents:
             setattr(intents, name, True)
@@ -55,8 +71,16 @@ class DiscordGatewayHandler(discord.Client):
         self.shards: dict[int, Shard] = {}
         self._settings = settings
         self._gateway = gateway
-        self._stage = "not started"
+        self.stage = "not started"
+        """What it is doing before it reads, or why that failed."""
+        self._gateway_url = ""
+        self._limit: tuple[float, StartLimit] | None = None
+        self._pacer: IdentifyPacer | None = None
+        self._permits_from = permits
         self._contexts: dict[int, MessageContext] = {}
+        self._marks = Marks()
+        self._catching_up: dict[int, tuple[CatchUp, asyncio.Task[None]]] = {}
+        self._failed: asyncio.Future[None]
         self._bot_user_id = ""
         self._event_lines = LineLimit(settings.event_log_rate, lambda count: log.info("events_not_logged", count=count))
         self._malformed_lines = LineLimit(
@@ -89,38 +113,113 @@ class DiscordGatewayHandler(discord.Client):
                 f"({application.name}). Set the two that belong together."
             )
 
-    async def connect(self, *, reconnect: bool = True) -> None:
-        """Run the shards until cancelled; their sockets stay open then, unread, until `close()`.
+    async def prepare(self, token: str) -> None:
+        """Log in, and ask where the gateway is and how many shards there are; however long that can't be done.
+
+        Raises:
+            DiscordRefusedError: the token, the application id or the API's address is wrong.
+        """
+        await self.login(token)
+        recommended, self._gateway_url, limit = await self._persist("asking for the gateway", self.http.get_bot_gateway)
+        self.shard_count = self._settings.shard_count or recommended
+        self._connection.shard_count = self.shard_count
+        self._limit = (time.monotonic(), _start_limit(limit))
+        self._pacer = IdentifyPacer(_start_limit(limit))
+        self.stage = "connecting"
+
+    @property
+    def shard_set(self) -> ShardSet:
+        """The shards of this process, once `prepare()` has returned."""
+        assert self.shard_count is not None
+        return ShardSet(tuple(self._settings.shard_ids or range(self.shard_count)), self.shard_count)
+
+    async def read(self, holding: Holding) -> None:
+        """Run the shards until cancelled; their sockets stay open then, unread, until `disconnect()`.
 
         Raises:
             DiscordRefusedError: Discord says that one of them can't be run.
         """
-        recommended, url, limit = await self._persist("asking for the gateway", self.http.get_bot_gateway)
-        self.shard_count = self._settings.shard_count or recommended
-        self._connection.shard_count = self.shard_count
-        shard_ids = self._settings.shard_ids or range(self.shard_count)
-        pacer = IdentifyPacer(
-            StartLimit(limit["total"], limit["remaining"], limit["reset_after"] / 1_000, limit["max_concurrency"])
+        assert self._pacer is not None
+        ids, count = self.shard_set
+        self._catching_up.clear()
+        self._marks = Marks(holding.channels)
+        permits = Permits(
+            self._permits_from,
+            self._settings.discord_application_id,
+            holding,
+            count,
+            self._start_limit_now,
+            self._pacer,
         )
-        for shard_id in shard_ids:
+        self._failed = asyncio.get_running_loop().create_future()
+        for shard_id in ids:
             self._contexts[shard_id] = MessageContext(
-                self._settings.discord_application_id, self._bot_user_id, shard_id, self.shard_count, self.names
+                self._settings.discord_application_id, self._bot_user_id, shard_id, count, self.names
             )
+            session, sequence = self._restore(holding.cursors.get(shard_id))
             self.shards[shard_id] = Shard(
-                shard_id, self, self, pacer, gateway_url=url, intents=self._settings.discord_intents
+                shard_id,
+                self,
+                self,
+                permits.permit,
+                gateway_url=self._gateway_url,
+                intents=self._settings.discord_intents,
+                session=session,
+                sequence=sequence,
             )
-        self._stage = "connecting"
         tasks = [asyncio.create_task(shard.run(), name=f"shard {shard.id}") for shard in self.shards.values()]
         try:
-            await asyncio.gather(*tasks)
+            await asyncio.gather(*tasks, self._failed)
         finally:
+            tasks += [task for _, task in self._catching_up.values()]
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
 
+    async def _start_limit_now(self) -> StartLimit:
+        """Discord's word on the IDENTIFYs that are left, or its last one while it doesn't answer."""
+        assert self._limit is not None
+        if time.monotonic() - self._limit[0] > LIMIT_AGE:
+            try:
+                _, _, limit = await self.http.get_bot_gateway()
+                self._limit = (time.monotonic(), _start_limit(limit))
+            except (
+                discord.GatewayNotFound,
+                discord.HTTPException,
+                aiohttp.ClientError,
+                OSError,
+                TimeoutError,
+            ) as error:
+                log.warning("start_limit_unknown", reason=str(error))
+        return self._limit[1]
+
+    def _restore(self, cursor: ShardCursor | None) -> tuple[Session | None, int | None]:
+        """Where a shard goes on, and what it knew there."""
+        if cursor is None:
+            return None, None
+        if cursor.HasField("state"):
+            self.names.restore(MessageToDict(cursor.state))
+        shard = cursor.shard
+        return Session(shard.id, shard.count, cursor.session_id, cursor.resume_gateway_url), cursor.seq
+
+    def places(self) -> Iterator[Place]:
+        """Where each shard stands; all that was read up to there is in the outbox."""
+        for shard in self.shards.values():
+            place = shard.place
+            if place is not None and shard.id not in self._catching_up:
+                yield Place(*place, self.names.version, partial(self._state, shard.id))
+
+    def _state(self, shard_id: int) -> dict[str, Any]:
+        return {"bot_user_id": self._bot_user_id, **self.names.state(shard_id, self.shard_set.of)}
+
+    async def disconnect(self, code: int) -> None:
+        """Close the shards' sockets with `code`."""
+        await asyncio.gather(*(shard.close(code) for shard in self.shards.values()))
+        self.shards.clear()
+
     async def close(self) -> None:
-        """Close the shards' sockets, which ends their sessions, and everything else."""
-        await asyncio.gather(*(shard.close(CLEAN_CLOSE) for shard in self.shards.values()))
+        """Let go of everything. Sockets that are still open are closed so that their sessions stay."""
+        await self.disconnect(KEEP_SESSION)
         self._event_lines.flush()
         self._malformed_lines.flush()
         await super().close()
@@ -128,7 +227,7 @@ class DiscordGatewayHandler(discord.Client):
     def problem(self) -> str | None:
         """Why not all shards are connected; None when they are."""
         if not self.shards:
-            return self._stage
+            return self.stage
         down = [
             f"shard {shard.id}: {shard.state}{f' ({shard.last_problem})' if shard.last_problem else ''}"
             for shard in self.shards.values()
@@ -163,7 +262,7 @@ class DiscordGatewayHandler(discord.Client):
     async def _persist(self, what: str, attempt: Callable[[], Awaitable[T]]) -> T:
         """Try until Discord answers."""
         failures = 0
-        self._stage = what
+        self.stage = what
         while True:
             try:
                 return await attempt()
@@ -183,7 +282,7 @@ class DiscordGatewayHandler(discord.Client):
                     ) from error
                 failures += 1
                 delay = reconnect_delay(failures + 1)
-                self._stage = f"{what} failed: {type(cause).__name__}: {cause}"
+                self.stage = f"{what} failed: {type(cause).__name__}: {cause}"
                 log.warning("discord_unreachable", doing=what, reason=str(cause), delay=delay)
                 await asyncio.sleep(delay)
 
@@ -191,12 +290,17 @@ class DiscordGatewayHandler(discord.Client):
 
     @property
     def full(self) -> bool:
-        """Whether messages should wait: the outbox is full."""
-        return self._gateway.full
+        """Whether messages should wait: the outbox is full, or too many are held while channels catch up."""
+        return self._gateway.full or self._held() >= HELD_LIMIT
 
     async def wait_for_room(self) -> None:
-        """Return once the outbox has room."""
+        """Return once messages need not wait."""
         await self._gateway.wait_for_room()
+        while self._held() >= HELD_LIMIT:
+            await asyncio.wait([task for _, task in self._catching_up.values()], timeout=HELD_TICK)
+
+    def _held(self) -> int:
+        return sum(catch_up.held for catch_up, _ in self._catching_up.values()) if self._catching_up else 0
 
     def handle_dispatch(self, event: str, payload: Any, origin: ShardWebSocket) -> None:
         """Handle one dispatch; whatever its payload holds, this doesn't raise."""
@@ -212,21 +316,27 @@ class DiscordGatewayHandler(discord.Client):
             else:
                 metrics.OTHERS_RECEIVED.inc()
                 self.names.feed(event, payload)
-        except MalformedPayloadError as error:
-            self._count_malformed(event, str(error), error.ids, origin)
         except Exception as error:  # noqa: BLE001 - one payload that nobody foresaw must not end a shard
-            ids = payload_ids(payload) if type(payload) is dict else {}
-            self._count_malformed(event, f"{type(error).__name__}: {error}", ids, origin)
+            self._count_malformed(event, payload, error, origin.shard_id, origin.sequence)
 
     def on_message(self, payload: dict[str, Any], origin: ShardWebSocket) -> None:
         """MESSAGE_CREATE: forward it, unless it isn't meant for an agent."""
         metrics.MESSAGES_RECEIVED.inc()
+        shard_id = origin.shard_id or 0
+        catching_up = self._catching_up.get(shard_id)
+        if catching_up is None:
+            self._take(payload, shard_id, origin.session, origin.sequence or 0)
+        elif not catching_up[0].hold(payload):
+            self._take(payload, shard_id, origin.session, 0)
+
+    def _take(self, payload: dict[str, Any], shard_id: int, session: Session | None, seq: int) -> None:
+        """Forward a message, unless it isn't meant for an agent. A `seq` of 0 keeps the shard's cursor where it is."""
         reason = ignored_reason(payload, self._bot_user_id)
-        if reason is not None:
+        if reason is None:
+            self._forward_event(self._normalize_message(payload, self._contexts[shard_id]), session, seq)
+        else:
             metrics.IGNORED_BY_REASON[reason].inc()
-            return
-        event = self._normalize_message(payload, self._contexts[origin.shard_id or 0])
-        self._forward_event(event, origin.session, origin.sequence or 0)
+        self._marks.seen(payload)
 
     def on_message_edit(self, payload: dict[str, Any], origin: ShardWebSocket) -> None:
         """MESSAGE_UPDATE: counted, not processed."""
@@ -268,13 +378,60 @@ class DiscordGatewayHandler(discord.Client):
         guilds = payload.get("guilds")
         log.info("session_started", shard=origin.shard_id, guilds=len(guilds) if isinstance(guilds, list) else None)
         self.shards[origin.shard_id or 0].connected("identify")
+        self._catch_up(origin.shard_id or 0, origin.session)
 
     def _on_resumed(self, _payload: dict[str, Any], origin: ShardWebSocket) -> None:
         self.shards[origin.shard_id or 0].connected("resume")
 
-    def _count_malformed(self, event: str, reason: str, ids: dict[str, str], origin: ShardWebSocket) -> None:
+    # -- catching up -----------------------------------------------------------------------------------------------------
+
+    def _catch_up(self, shard_id: int, session: Session | None) -> None:
+        """A new session has begun: fetch what came since the last message that was seen, in each channel."""
+        if shard_id in self._catching_up:
+            self._catching_up.pop(shard_id)[1].cancel()  # what it held is fetched now
+        marks = self._marks.of_shard(shard_id, self.shard_set.of)
+        if not marks:
+            return
+        log.info("catching_up", shard=shard_id, channels=len(marks))
+        take = partial(self._take_fetched, shard_id=shard_id, session=session)
+        catch_up = CatchUp(marks, self._fetch_messages, take, self._gateway.wait_for_room)
+        task = asyncio.create_task(catch_up.run(), name=f"catch up {shard_id}")
+        self._catching_up[shard_id] = (catch_up, task)
+        task.add_done_callback(partial(self._caught_up, shard_id))
+
+    def _caught_up(self, shard_id: int, task: asyncio.Task[None]) -> None:
+        if task.cancelled():  # not caught up: the cursor must stay where it is
+            return
+        error = task.exception()
+        if error is None:
+            del self._catching_up[shard_id]
+            log.info("caught_up", shard=shard_id)
+        elif not self._failed.done():
+            self._failed.set_exception(error)
+
+    async def _fetch_messages(self, channel_id: str, after: str) -> list[dict[str, Any]]:
+        found: Any = await self.http.logs_from(channel_id, PAGE, after=after)
+        return list(found)
+
+    def _take_fetched(self, payload: dict[str, Any], *, shard_id: int, session: Session | None) -> None:
+        try:
+            self._take(payload, shard_id, session, 0)
+        except Exception as error:  # noqa: BLE001 - as with a dispatch: one message must not hold up the channel
+            self._count_malformed("fetched message", payload, error, shard_id, None)
+
+    def _count_malformed(
+        self, event: str, payload: Any, error: Exception, shard_id: int | None, seq: int | None
+    ) -> None:
         metrics.MALFORMED.inc()
+        if isinstance(error, MalformedPayloadError):
+            reason, ids = str(error), error.ids
+        else:
+            reason = f"{type(error).__name__}: {error}"
+            ids = payload_ids(payload) if type(payload) is dict else {}
         if self._malformed_lines.allows():
-            log.warning(
-                "payload_malformed", dispatch=event, reason=reason, shard=origin.shard_id, seq=origin.sequence, **ids
-            )
+            log.warning("payload_malformed", dispatch=event, reason=reason, shard=shard_id, seq=seq, **ids)
+
+
+def _start_limit(limit: Any) -> StartLimit:
+    """From `session_start_limit` of GET /gateway/bot."""
+    return StartLimit(limit["total"], limit["remaining"], limit["reset_after"] / 1_000, limit["max_concurrency"])

@@ -18,6 +18,7 @@ from botswain_services.events import from_proto, to_process_body
 from botswain_services.logs import get_logger
 
 from botswain_discord import metrics
+from botswain_discord.claims import Holding
 from botswain_discord.outbox import Outbox
 
 TIMEOUT = 120.0
@@ -59,6 +60,9 @@ class HttpTransport:
         self._lanes: dict[str, deque[InternalEvent]] = {}
         self._refused: str | None = None
 
+    def hold(self, holding: Holding) -> None:
+        """Nothing: a post carries no claim."""
+
     async def run(self, outbox: Outbox) -> None:
         """Take events as they come; one task a conversation works through its own."""
         async with asyncio.TaskGroup() as tasks:
@@ -70,6 +74,9 @@ class HttpTransport:
                         lane = self._lanes[lane_id] = deque()
                         tasks.create_task(self._work(lane_id, lane, outbox), name=f"post {lane_id}")
                     lane.append(outgoing.event)
+
+    async def settle(self, outbox: Outbox) -> None:
+        """Nothing: there are no cursors."""
 
     def unsettled(self) -> list[InternalEvent]:
         """Events that wait in their conversation or are under way."""

@@ -21,6 +21,7 @@ ACCEPTED = Counter("botswain_discord_events_accepted", "Events put into the outb
 FORWARDED = Counter("botswain_discord_events_forwarded", "Events that the orchestrator acknowledged.")
 REJECTED = Counter("botswain_discord_events_rejected", "Events that the orchestrator refused for good.")
 UNDELIVERED = Counter("botswain_discord_events_undelivered", "Events given up on; their ids are in the log.")
+BACKFILLED = Counter("botswain_discord_messages_fetched", "Messages fetched because a session was lost.")
 OUTBOX = Gauge("botswain_discord_outbox_events", "Events that wait for the orchestrator.")
 PAUSES = Counter("botswain_discord_reading_pauses", "Times reading from Discord paused because the outbox was full.")
 

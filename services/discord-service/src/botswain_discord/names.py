@@ -6,6 +6,7 @@ passed over: a missing name only leaves an optional field out.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 _THREAD_TYPES = frozenset((10, 11, 12))  # resources/channel: announcement, public and private thread
@@ -33,6 +34,31 @@ class Names:
 
     def __init__(self) -> None:
         self._guilds: dict[str, _Guild] = {}
+        self.version = 0
+        """Grows with whatever may have changed something."""
+
+    def state(self, shard_id: int, shard_count: int) -> dict[str, Any]:
+        """What is known of one shard's guilds, as JSON: for a process that never gets their GUILD_CREATE."""
+        guilds: dict[str, Any] = {}
+        threads: dict[str, Any] = {}
+        for guild_id, guild in self._guilds.items():
+            if not guild_id.isdigit() or (int(guild_id) >> 22) % shard_count != shard_id:
+                continue
+            guilds[guild_id] = guild.name
+            if guild.threads:
+                threads[guild_id] = {thread.id: [thread.parent_id, thread.name] for thread in guild.threads.values()}
+        return {"guilds": guilds, "threads": threads}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Know again what `state()` told; what was learnt since goes before it."""
+        for guild_id, name in state.get("guilds", {}).items():
+            guild = self._guilds.setdefault(guild_id, _Guild())
+            guild.name = guild.name or name
+        for guild_id, threads in state.get("threads", {}).items():
+            guild = self._guilds.setdefault(guild_id, _Guild())
+            restored = {thread_id: ThreadName(thread_id, *about) for thread_id, about in threads.items()}
+            guild.threads = restored | (guild.threads or {})
+        self.version += 1
 
     def guild_name(self, guild_id: str) -> str | None:
         """The guild's name, or None when Discord hasn't told it."""
@@ -46,6 +72,7 @@ class Names:
 
     def feed(self, event: str, payload: dict[str, Any]) -> None:
         """Learn from a dispatch; `event` is its name, one of `EVENTS`."""
+        self.version += 1
         _LEARN[event](self, payload)
 
     def _guild_seen(self, payload: dict[str, Any]) -> None:

@@ -61,11 +61,29 @@ class Outbox:
         if self.full:
             self._room.clear()
 
+    @property
+    def waiting(self) -> int:
+        """Events that were not taken."""
+        return len(self._waiting)
+
     async def take(self, most: int) -> list[Outgoing]:
         """The next events, at least one and at most `most`; waits for the first."""
         while not self._waiting:
-            self._some.clear()
+            await self.wait_for_some()
+        return self.take_now(most)
+
+    async def wait_for_some(self) -> None:
+        """Return when an event waits, or after `nudge()`."""
+        if not self._waiting:
             await self._some.wait()
+            self._some.clear()
+
+    def nudge(self) -> None:
+        """Wake who waits for events."""
+        self._some.set()
+
+    def take_now(self, most: int) -> list[Outgoing]:
+        """The next events, at most `most`, perhaps none."""
         count = min(most, len(self._waiting))
         self._taken += count
         return [self._waiting.popleft() for _ in range(count)]

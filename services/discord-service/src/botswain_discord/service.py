@@ -9,15 +9,14 @@ from urllib.parse import urlsplit
 
 from botswain_services import Service
 from botswain_services.auth import TokenIssuer
-from botswain_services.logs import get_logger
 
+from botswain_discord.claims import ClaimClient
 from botswain_discord.gateway_client import GatewayClient, Transport
 from botswain_discord.grpc_transport import GrpcTransport
 from botswain_discord.handler import DiscordGatewayHandler
 from botswain_discord.http_transport import HttpTransport
+from botswain_discord.reader import Reader
 from botswain_discord.settings import DiscordSettings
-
-log = get_logger(__name__)
 
 
 class DiscordAdapter(Service):
@@ -36,9 +35,17 @@ class DiscordAdapter(Service):
             port=settings.health_port,
             summary="Reads a Discord bot's messages and forwards them to the orchestrator.",
         )
-        self._token = settings.discord_bot_token
-        self.gateway = GatewayClient(make_transport(settings), outbox_limit=settings.outbox_limit)
-        self.bot = DiscordGatewayHandler(settings, self.gateway)
+        transport = make_transport(settings)
+        self.gateway = GatewayClient(transport, outbox_limit=settings.outbox_limit)
+        claims = peer = None
+        if isinstance(transport, GrpcTransport):
+            peer = transport.peer
+            claims = ClaimClient(peer, settings.discord_application_id)
+            transport.on_fenced = claims.fenced
+        self.bot = DiscordGatewayHandler(settings, self.gateway, peer)
+        if isinstance(transport, GrpcTransport):
+            transport.places = self.bot.places
+        self.reader = Reader(self.bot, self.gateway, claims, settings.discord_bot_token.get_secret_value())
         self._forwarding: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
         self.add_readiness_check("discord", self._check_discord)
@@ -49,7 +56,7 @@ class DiscordAdapter(Service):
         if self.settings.log_level != "DEBUG":  # what the library does at INFO is logged here in our words
             logging.getLogger("discord").setLevel(max(logging.WARNING, logging.getLogger().level))
         self._forwarding = self.gateway.start()
-        self._reading = asyncio.create_task(self.bot.start(self._token.get_secret_value()), name="discord")
+        self._reading = asyncio.create_task(self.reader.run(), name="reader")
 
     async def run(self) -> None:
         """Wait for what should not happen: reading or forwarding ends.
@@ -66,26 +73,26 @@ class DiscordAdapter(Service):
                 task.result()
 
     async def drain(self) -> None:
-        """Stop reading, then wait until the orchestrator has everything that was read."""
+        """Stop reading, wait until the orchestrator has everything that was read, and let the next process in."""
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.wait({self._reading})
-        if self.gateway.outbox.depth:
-            log.info("outbox_flushing", events=self.gateway.outbox.depth)
-        await self.gateway.flush()
+        await self.reader.hand_over()
 
     async def shutdown_cleanup(self) -> None:
         """Close the connections; what was not delivered is logged with its ids."""
+        await self.reader.let_go()
         await self.gateway.close()
         await self.bot.close()
 
     def _check_discord(self) -> str | None:
         self.health.details.update(
-            role="active",
+            role=self.reader.role,
+            claim=self.reader.standing,
             shards=self.bot.shard_table(),
             outbox={"depth": self.gateway.outbox.depth, "limit": self.gateway.outbox.limit},
         )
-        return self.bot.problem()
+        return self.reader.problem()
 
 
 def make_transport(settings: DiscordSettings) -> Transport:

@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
+from typing import TypeAlias
 
 import aiohttp
 import discord
@@ -19,20 +20,23 @@ from botswain_services.logs import get_logger
 from discord.gateway import ReconnectWebSocket
 
 from botswain_discord import metrics
+from botswain_discord.backoff import reconnect_delay
 from botswain_discord.close_codes import INVALIDATES_SESSION, fatal_reason
 from botswain_discord.errors import DiscordRefusedError
-from botswain_discord.identify import IdentifyPacer
 from botswain_discord.outbox import Session
 from botswain_discord.websocket import ShardWebSocket, Sink, close_websocket, open_websocket
 
 STABLE = 5.0
 """Seconds a connection must last for the next break to count as the first."""
-LONGEST_BACKOFF = 60.0
 INVALID_SESSION_WAIT = (1.0, 5.0)
 """Seconds between op 9 and the next IDENTIFY, at random (events/gateway, "Resuming")."""
 RESUME_URL_TRIES = 2
 """Failures after which a RESUME goes to the general gateway address: the session's own may be gone."""
 log = get_logger(__name__)
+
+
+Permit: TypeAlias = Callable[[int, Callable[[str], None]], Awaitable[None]]
+"""Called with a shard's id, and with what to tell why it has to wait."""
 
 
 class ShardState(StrEnum):
@@ -52,9 +56,10 @@ class Shard:
     Args:
         client: logged in; its `_connection.shard_count` is set.
         sink: gets the dispatches; must call `connected()` on READY and RESUMED.
-        pacer: says when to IDENTIFY.
+        permit: returns when the shard may IDENTIFY.
         gateway_url: from `GET /gateway/bot`.
         intents: their names, for messages.
+        session, sequence: where to RESUME; without them it begins with an IDENTIFY.
         sleep: waits between attempts.
     """
 
@@ -63,20 +68,22 @@ class Shard:
         shard_id: int,
         client: discord.Client,
         sink: Sink,
-        pacer: IdentifyPacer,
+        permit: Permit,
         *,
         gateway_url: str,
         intents: tuple[str, ...],
+        session: Session | None = None,
+        sequence: int | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.id = shard_id
         self.state = ShardState.CONNECTING
         self.last_problem: str | None = None
-        self.session: Session | None = None
-        self.sequence: int | None = None
+        self.session = session
+        self.sequence = sequence
         self._client = client
         self._sink = sink
-        self._pacer = pacer
+        self._permit = permit
         self._gateway_url = gateway_url
         self._intents = intents
         self._sleep = sleep
@@ -94,6 +101,14 @@ class Shard:
     def paused(self) -> bool:
         """Whether it waits for room in the outbox."""
         return self._websocket is not None and self._websocket.paused
+
+    @property
+    def place(self) -> tuple[Session, int] | None:
+        """Session and number of the last dispatch that was handled; None without a session."""
+        session, sequence = self.session, self.sequence
+        if self._websocket is not None:
+            session, sequence = self._websocket.session, self._websocket.sequence
+        return (session, sequence) if session is not None and sequence else None
 
     async def run(self) -> None:
         """Stay connected until cancelled; the socket is left open then, unread.
@@ -132,7 +147,8 @@ class Shard:
         session = self.session
         if session is None:
             self.state = ShardState.WAITING
-            await self._pacer.permit(self.id)
+            await self._permit(self.id, self._tell)
+            self.last_problem = None
             self.state = ShardState.CONNECTING
             metrics.IDENTIFIES.inc()
             url = self._gateway_url
@@ -145,6 +161,9 @@ class Shard:
         )
         while True:
             await self._websocket.poll_event()
+
+    def _tell(self, reason: str) -> None:
+        self.last_problem = reason
 
     async def _lost(self, problem: str, code: int | None = None, *, resume: bool = True) -> None:
         """Note what is left of the connection, and wait before the next."""
@@ -179,10 +198,3 @@ class Shard:
         if self._websocket is None:
             return None
         return self._websocket._close_code or self._websocket.socket.close_code
-
-
-def reconnect_delay(failures: int) -> float:
-    """Seconds to wait after `failures` breaks in a row: none after the first, then 1, 2, 4, … 60, less up to a half by chance."""
-    if failures <= 1:
-        return 0.0
-    return min(2.0 ** min(failures - 2, 16), LONGEST_BACKOFF) * random.uniform(0.5, 1)  # noqa: S311 - spreading load

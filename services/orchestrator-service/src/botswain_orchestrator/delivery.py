@@ -12,6 +12,7 @@ from botswain_services.logs import get_logger
 
 from botswain_orchestrator.agent.tools import ToolCaller
 from botswain_orchestrator.agent.turn import Turn
+from botswain_orchestrator.errors import DeliveryError
 from botswain_orchestrator.events import reply_channel
 from botswain_orchestrator.splitting import split_message
 
@@ -40,7 +41,11 @@ class Delivery:
         self._tools = tools
 
     async def deliver(self, turn: Turn) -> None:
-        """Set `turn.delivery`. Only Discord has a fallback; an `api` event's answer goes back to its caller."""
+        """Set `turn.delivery`. Only Discord has a fallback; an `api` event's answer goes back to its caller.
+
+        Raises:
+            DeliveryError: execution-service gave no answer.
+        """
         if turn.delivered:
             turn.delivery = orchestrator_pb2.DELIVERY_AGENT
             return
@@ -57,6 +62,8 @@ class Delivery:
         for number, part in enumerate(parts, start=1):
             arguments = {"channel_id": channel, "content": part}
             result = await self._tools.call_unlisted(turn, SEND_TOOL, arguments, repeatable=True)
+            if result.unreached:
+                raise DeliveryError(f"the answer was not delivered: {result.text}")
             if result.is_error:
                 log.error(
                     "answer_not_delivered",

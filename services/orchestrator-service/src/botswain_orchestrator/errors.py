@@ -4,6 +4,7 @@ OrchestratorError
 ├── LedgerError              the database can't be opened, or is another program's
 ├── ToolsUnavailableError    execution-service hasn't told its tools in time
 ├── ModelError               the model gave no answer: what it or its server said
+├── DeliveryError            nobody could be asked to deliver the answer
 └── DrainingError            the process is ending; what was asked is to be asked again
 """
 
@@ -24,6 +25,10 @@ class ToolsUnavailableError(OrchestratorError):
 
 class ModelError(OrchestratorError):
     """The model gave no answer. The message is what it or its server said, without secrets."""
+
+
+class DeliveryError(OrchestratorError):
+    """The answer could not be handed to execution-service, so the turn has to be tried again."""
 
 
 class DrainingError(OrchestratorError):

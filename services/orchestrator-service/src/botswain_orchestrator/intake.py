@@ -33,6 +33,8 @@ class Taken:
     duplicates: int
     rejected: list[tuple[str, str]]
     """Event ids and the reasons why they can't be recorded."""
+    fenced: bool = False
+    """The cursor was not recorded: the batch's claim is over."""
 
 
 class Intake:
@@ -47,11 +49,16 @@ class Intake:
     async def resume(self) -> int:
         """Queue the events that were recorded before and not answered; how many."""
         entries = await self._ledger.unfinished()
-        self._enqueue(entries)
+        self.enqueue(entries)
         return len(entries)
 
     async def take(
-        self, batch: Iterable[event_pb2.InternalEvent], *, bot_id: str, cursor: coordination_pb2.ShardCursor | None
+        self,
+        batch: Iterable[event_pb2.InternalEvent],
+        *,
+        bot_id: str,
+        cursor: coordination_pb2.ShardCursor | None,
+        epoch: int = 0,
     ) -> Taken:
         """Record what can be recorded of a batch, with its cursor; their turns run afterwards, on their own."""
         good: list[tuple[str, event_pb2.InternalEvent]] = []
@@ -75,11 +82,15 @@ class Intake:
             cursor = None
         recording = Recording([], 0)
         if good or cursor is not None:
-            recording = await self._ledger.record(good, bot_id=bot_id, cursor=cursor, committed=self._recorded)
+            recording = await self._ledger.record(
+                good, bot_id=bot_id, epoch=epoch, cursor=cursor, committed=self._recorded
+            )
         EVENTS.labels("recorded").inc(len(recording.new))
         EVENTS.labels("duplicate").inc(recording.duplicates)
         EVENTS.labels("rejected").inc(len(rejected))
-        return Taken(len(recording.new), recording.duplicates, rejected)
+        if recording.fenced:
+            log.warning("cursor_fenced", bot_id=bot_id, epoch=epoch)
+        return Taken(len(recording.new), recording.duplicates, rejected, recording.fenced)
 
     async def process(self, event: event_pb2.InternalEvent) -> orchestrator_pb2.ProcessResponse:
         """Record one event that `check()` passed, and wait until its turn is over.
@@ -129,17 +140,18 @@ class Intake:
         """Take nothing new, start no turn; those who wait for a turn that didn't start are told so."""
         self.draining.set()
         for entry in self._lanes.close():
-            self._postpone(entry)
+            self.postpone(entry)
 
     def _recorded(self, recording: Recording) -> None:
-        self._enqueue(recording.new)
+        self.enqueue(recording.new)
 
-    def _enqueue(self, entries: Iterable[Entry]) -> None:
+    def enqueue(self, entries: Iterable[Entry]) -> None:
+        """Put recorded events into their lanes."""
         for entry in entries:
             if not self._lanes.put(entry.lane, entry):
-                self._postpone(entry)
+                self.postpone(entry)
 
-    def _postpone(self, entry: Entry) -> None:
+    def postpone(self, entry: Entry) -> None:
         """The event's turn comes after the next start; who waits for it is told."""
         for waiter in self._waiters.pop(entry.id, ()):
             if not waiter.done():  # else its caller went away

@@ -6,6 +6,8 @@ first item makes it and starts its task, and the task removes it when the queue 
 turn in the order in which they asked (the semaphore is fair), one item each, so a busy conversation can't starve a
 quiet one.
 
+An item that has to be tried again stays first in its lane, which rests meanwhile and takes none of the `workers`.
+
 Draining is graceful depletion the other way round: what runs may finish, what waits is given back, because it is
 recorded and will run after the next start.
 """
@@ -24,12 +26,22 @@ class Lanes(Generic[Item]):
     """Runs items of many lanes.
 
     Args:
-        run: does the work of one item. What it raises ends the lane's task and surfaces in `drain()`, so it should not.
+        run: does the work of one item; gives the seconds after which it is to be run again, None when it is done. What
+            it raises ends the lane's task and surfaces in `drain()`, so it should not.
         workers: items that run at the same time.
+        sleep: lets time pass.
     """
 
-    def __init__(self, run: Callable[[Item], Awaitable[None]], *, workers: int) -> None:
+    def __init__(
+        self,
+        run: Callable[[Item], Awaitable[float | None]],
+        *,
+        workers: int,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._run = run
+        self._sleep = sleep
+        self._closed = asyncio.Event()
         self._slots = asyncio.Semaphore(workers)
         self._queues: dict[Hashable, deque[Item]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -68,15 +80,29 @@ class Lanes(Generic[Item]):
                     self.waiting -= 1
                     self.running += 1
                     try:
-                        await self._run(item)
+                        pause = await self._run(item)
                     finally:
                         self.running -= 1
+                if pause is not None and not self._draining:
+                    queue.appendleft(item)
+                    self.waiting += 1
+                    await self._rest(pause)
         finally:
             del self._queues[lane]
+
+    async def _rest(self, seconds: float) -> None:
+        """Let time pass, unless the lanes are closed first."""
+        waits = [asyncio.ensure_future(self._sleep(seconds)), asyncio.ensure_future(self._closed.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     def close(self) -> list[Item]:
         """Start nothing more; the items that were waiting."""
         self._draining = True
+        self._closed.set()
         given_back = [item for queue in self._queues.values() for item in queue]
         for queue in self._queues.values():
             queue.clear()

@@ -1,4 +1,4 @@
-"""The gRPC side: `OrchestratorService`, and `CoordinationService`, which isn't there yet and says so."""
+"""The gRPC side: `OrchestratorService`, and `CoordinationService` from `coordination`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator
 from typing import Any, TypeAlias
 
 import grpc
-from botswain_proto.v1 import coordination_pb2, coordination_pb2_grpc, orchestrator_pb2, orchestrator_pb2_grpc
+from botswain_proto.v1 import coordination_pb2_grpc, orchestrator_pb2, orchestrator_pb2_grpc
 from botswain_services.logs import get_logger
 from botswain_services.rpc import RpcServer, caller
 
+from botswain_orchestrator.coordination.coordinator import Coordinator
+from botswain_orchestrator.coordination.rpc import CoordinationServicer
 from botswain_orchestrator.errors import DrainingError
 from botswain_orchestrator.events import check
 from botswain_orchestrator.intake import Intake, Taken
@@ -27,8 +29,8 @@ _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 _Acks: TypeAlias = "asyncio.Queue[tuple[int, asyncio.Task[Taken]] | None]"
 
 
-def add_servicers(server: RpcServer, intake: Intake) -> None:
-    """Serve the gRPC API of `intake` on `server`."""
+def add_servicers(server: RpcServer, intake: Intake, coordinator: Coordinator) -> None:
+    """Serve the gRPC APIs on `server`."""
     server.add_servicer(
         "botswain.v1.OrchestratorService",
         orchestrator_pb2_grpc.add_OrchestratorServiceServicer_to_server,
@@ -37,7 +39,7 @@ def add_servicers(server: RpcServer, intake: Intake) -> None:
     server.add_servicer(
         "botswain.v1.CoordinationService",
         coordination_pb2_grpc.add_CoordinationServiceServicer_to_server,
-        CoordinationServicer(),
+        CoordinationServicer(coordinator),
     )
 
 
@@ -92,7 +94,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
                 if request is None:
                     break
                 cursor = request.cursor if request.HasField("cursor") else None
-                taking = self._intake.take(request.events, bot_id=request.bot_id, cursor=cursor)
+                taking = self._intake.take(request.events, bot_id=request.bot_id, cursor=cursor, epoch=request.epoch)
                 await acks.put((request.batch_id, asyncio.create_task(taking, name=f"batch {request.batch_id}")))
         finally:
             draining.cancel()
@@ -102,29 +104,9 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
 def _response(batch_id: int, taken: Taken) -> orchestrator_pb2.PublishResponse:
     rejected = [orchestrator_pb2.RejectedEvent(event_id=event, reason=reason) for event, reason in taken.rejected]
     return orchestrator_pb2.PublishResponse(
-        batch_id=batch_id, recorded=taken.recorded, duplicates=taken.duplicates, rejected=rejected
+        batch_id=batch_id,
+        recorded=taken.recorded,
+        duplicates=taken.duplicates,
+        rejected=rejected,
+        fenced=taken.fenced,
     )
-
-
-class CoordinationServicer(coordination_pb2_grpc.CoordinationServiceServicer):
-    """Answers UNIMPLEMENTED, in words: shards are not coordinated by this version."""
-
-    async def Claim(  # noqa: N802 - gRPC's name  # type: ignore[override]
-        self, request_iterator: AsyncIterator[coordination_pb2.ClaimRequest], context: _Context
-    ) -> AsyncIterator[coordination_pb2.ClaimResponse]:
-        """Not there yet."""
-        for _ in ():
-            yield coordination_pb2.ClaimResponse()  # makes this a stream
-        await context.abort(
-            grpc.StatusCode.UNIMPLEMENTED,
-            "this orchestrator doesn't hand out shards yet: start the shards without a claim, and publish with epoch 0",
-        )
-
-    async def PermitIdentify(  # noqa: N802 - gRPC's name  # type: ignore[override]
-        self, request: coordination_pb2.PermitIdentifyRequest, context: _Context
-    ) -> coordination_pb2.PermitIdentifyResponse:
-        """Not there yet."""
-        await context.abort(
-            grpc.StatusCode.UNIMPLEMENTED,
-            "this orchestrator doesn't permit identifies yet: keep to max_concurrency in the process itself",
-        )

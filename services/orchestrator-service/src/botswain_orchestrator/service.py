@@ -14,12 +14,15 @@ from botswain_services.auth import TokenIssuer
 from botswain_services.logs import get_logger
 from botswain_services.rpc import Peer, connect
 
+from botswain_orchestrator.coordination.coordinator import Coordinator
 from botswain_orchestrator.errors import LedgerError
 from botswain_orchestrator.http import add_endpoints
 from botswain_orchestrator.intake import Intake
 from botswain_orchestrator.lanes import Lanes
 from botswain_orchestrator.ledger import Database, Entry, Ledger
 from botswain_orchestrator.metrics import LANES, WAITING
+from botswain_orchestrator.operations import add_ledger_endpoints
+from botswain_orchestrator.retries import Retries
 from botswain_orchestrator.rpc import add_servicers
 from botswain_orchestrator.settings import OrchestratorSettings
 
@@ -46,6 +49,7 @@ class OrchestratorService(Service):
         self._settings = settings
         self._database = Database(settings.database_url)
         self.ledger = Ledger(self._database)
+        self.coordinator = Coordinator(self._database)
         self._lanes: Lanes[Entry] = Lanes(self._run_turn, workers=settings.workers)
         self._intake = Intake(self.ledger, self._lanes)
         self._peer: Peer | None = None
@@ -55,8 +59,9 @@ class OrchestratorService(Service):
         self.add_readiness_check("database", self._database_problem)
         self.add_readiness_check("execution-service", self._execution_problem)
         add_endpoints(self, self._intake)
+        add_ledger_endpoints(self, self._database, self._intake)
         assert self.rpc is not None
-        add_servicers(self.rpc, self._intake)
+        add_servicers(self.rpc, self._intake, self.coordinator)
         LANES.set_function(lambda: len(self._lanes))
         WAITING.set_function(lambda: self._lanes.waiting)
 
@@ -66,6 +71,7 @@ class OrchestratorService(Service):
             await self._database.open()
         except LedgerError as error:
             raise StartupError(str(error)) from error
+        await self.coordinator.start()
         await self._build_agent()
         left = await self._intake.resume()
         if left:
@@ -73,6 +79,7 @@ class OrchestratorService(Service):
 
     async def drain(self) -> None:
         """End the streams, finish the turns under way; what waits is recorded and runs after the next start."""
+        self.coordinator.drain()
         self._intake.drain()
         await self._lanes.drain()
 
@@ -83,6 +90,7 @@ class OrchestratorService(Service):
             await self._catalog.close()
         if self._peer is not None:
             await self._peer.close()
+        await self.coordinator.close()
         await self._database.close()
 
     async def _build_agent(self) -> None:
@@ -131,12 +139,16 @@ class OrchestratorService(Service):
             self._catalog,
             finished=self._intake.finished,
             timeout=settings.turn_timeout_seconds,
+            retries=Retries(settings.turn_attempts, settings.turn_retry_seconds),
         )
         self._catalog.start()
 
-    async def _run_turn(self, entry: Entry) -> None:
+    async def _run_turn(self, entry: Entry) -> float | None:
         assert self._turns is not None
-        await self._turns.run(entry)
+        pause = await self._turns.run(entry)
+        if pause is not None and self._intake.draining.is_set():
+            self._intake.postpone(entry)
+        return pause
 
     def _describe_model_error(self, error: Exception) -> str:
         text = f"{type(error).__name__}: {error}"

@@ -51,6 +51,15 @@ class OrchestratorSettings(ServiceSettings):
     turn_timeout_seconds: float = Field(
         default=110.0, gt=0, le=3600, description="Longest time of one turn, in seconds."
     )
+    turn_attempts: int = Field(
+        default=5, ge=1, le=100, description="Turns an event gets before it becomes a dead letter."
+    )
+    turn_retry_seconds: float = Field(
+        default=1.0,
+        gt=0,
+        le=3600,
+        description="Pause after the first turn that failed, in seconds; it doubles, up to a minute.",
+    )
     workers: int = Field(default=32, ge=1, le=10_000, description="Turns that run at the same time.")
 
     @field_validator("database_url")

@@ -1,10 +1,11 @@
-"""One turn: a recorded event goes to the agent, and how that ended goes into the ledger. Whatever happens, the lane
-goes on.
+"""One turn: a recorded event goes to the agent, and how that ended goes into the ledger. A turn that failed is tried
+again, a few times; then its event is a dead letter. Whatever happens, the lane goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 import traceback
 from collections.abc import Callable
@@ -22,7 +23,8 @@ from botswain_orchestrator.errors import OrchestratorError, ToolsUnavailableErro
 from botswain_orchestrator.events import reply_channel
 from botswain_orchestrator.ids import run_id
 from botswain_orchestrator.ledger import Entry, Ledger
-from botswain_orchestrator.metrics import TURN_SECONDS, TURNS
+from botswain_orchestrator.metrics import DEAD_LETTERS, RETRIES, TURN_SECONDS, TURNS
+from botswain_orchestrator.retries import Retries
 
 log = get_logger(__name__)
 
@@ -34,8 +36,10 @@ class TurnRunner:
     """Runs turns.
 
     Args:
-        finished: told each turn's result once it is recorded.
+        finished: told each event's result once it is recorded.
         timeout: longest time of a turn, in seconds.
+        retries: how often, and when, a turn that failed is tried again.
+        chance: from 0 to 1, for the pauses.
     """
 
     def __init__(
@@ -47,6 +51,8 @@ class TurnRunner:
         *,
         finished: Callable[[Entry, orchestrator_pb2.ProcessResponse], None],
         timeout: float,
+        retries: Retries,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self._ledger = ledger
         self._agent = agent
@@ -54,32 +60,55 @@ class TurnRunner:
         self._catalog = catalog
         self._finished = finished
         self._timeout = timeout
+        self._retries = retries
+        self._chance = chance
 
-    async def run(self, entry: Entry) -> None:
-        """Answer one event. Raises nothing but cancellation, which leaves the event to the next start."""
+    async def run(self, entry: Entry) -> float | None:
+        """Answer one event; the seconds after which it is to be tried again, if so. Raises nothing but cancellation, which
+        leaves the event to the next start.
+        """
         try:
-            event = await self._ledger.start(entry)
+            started = await self._ledger.start(entry)
         except Exception as error:  # noqa: BLE001 - the ledger's engine has exceptions of its own, and the lane must go on
             log.error("turn_not_started", row=entry.id, lane=entry.lane, reason=str(error))  # noqa: TRY400
             self._finished(entry, _unrecorded(orchestrator_pb2.ProcessResponse(), error))
-            return
+            return None
+        if isinstance(started, float):
+            return started
+        event = started.event
         run = run_id(event.bot_id, event.event_id)
         with (
             bound(correlation_id=event.correlation_id, event_id=event.event_id, run_id=run),
             span("turn", traceparent=event.traceparent, attributes={"run.id": run, "event.id": event.event_id}),
         ):
-            started = time.perf_counter()
+            began = time.perf_counter()
             turn, failure = await self._answer(event, run, entry.lane)
-            seconds = time.perf_counter() - started
-            result = response(turn, seconds=seconds, error=failure)
+            seconds = time.perf_counter() - began
             checkpoint = self._memory.take(entry.lane)
+            if failure is not None:
+                checkpoint = None
+                pause = self._retries.pause(started.failures + 1, self._chance())
+                if pause is not None and await self._postpone(entry, pause, failure):
+                    return pause
+            result = response(turn, seconds=seconds, error=failure)
             try:
-                await self._ledger.finish(entry, result, checkpoint if failure is None else None)
+                await self._ledger.finish(entry, result, checkpoint)
             except Exception as problem:  # noqa: BLE001 - as above
                 log.error("turn_not_recorded", reason=str(problem))  # noqa: TRY400
                 result = _unrecorded(result, problem)
             _note(result, seconds)
         self._finished(entry, result)
+        return None
+
+    async def _postpone(self, entry: Entry, pause: float, failure: str) -> bool:
+        try:
+            await self._ledger.postpone(entry, pause)
+        except Exception as problem:  # noqa: BLE001 - as above
+            log.error("retry_not_recorded", reason=str(problem))  # noqa: TRY400
+            return False
+        RETRIES.inc()
+        log.warning("turn_to_be_tried_again", reason=failure, seconds=round(pause, 1))
+        return True
 
     async def _answer(self, event: event_pb2.InternalEvent, run: str, lane: str) -> tuple[Turn, str | None]:
         """The turn as far as it came, and why it came no further."""
@@ -151,6 +180,7 @@ def _note(result: orchestrator_pb2.ProcessResponse, seconds: float) -> None:
     TURN_SECONDS.observe(seconds)
     fields = {"delivery": delivery, "tool_calls": len(result.tool_calls), "milliseconds": round(seconds * 1000, 1)}
     if result.error:
+        DEAD_LETTERS.inc()
         log.error("turn_failed", reason=result.error, **fields)
     else:
         log.info("turn_completed", **fields)

@@ -42,6 +42,8 @@ class ToolResult:
     text: str
     is_error: bool = False
     structured: dict[str, Any] | None = None
+    unreached: bool = False
+    """Nobody answered: the tool may not have been called at all."""
 
 
 class ToolCaller:
@@ -82,9 +84,12 @@ class ToolCaller:
             except (ValueError, TypeError) as error:  # arguments that aren't JSON values
                 result = ToolResult(f"The arguments of {name} can't be sent: {error}", is_error=True)
             except TimeoutError:
-                result = ToolResult(f"execution-service can't be reached; {name} was not called.", is_error=True)
+                text = f"execution-service can't be reached; {name} was not called."
+                result = ToolResult(text, is_error=True, unreached=True)
             except grpc.aio.AioRpcError as error:
-                result = ToolResult(_explain(name, error), is_error=True)
+                result = ToolResult(
+                    _explain(name, error), is_error=True, unreached=error.code() not in _CLEAR_TO_THE_MODEL
+                )
             current.set_attribute("tool.is_error", result.is_error)
             TOOL_CALLS.labels(name, "error" if result.is_error else "ok").inc()
             if result.is_error:

@@ -3,6 +3,6 @@ conversation remembers.
 """
 
 from botswain_orchestrator.ledger.database import Database
-from botswain_orchestrator.ledger.ledger import Checkpoint, Entry, EventStatus, Ledger, Receipt, Recording
+from botswain_orchestrator.ledger.ledger import Checkpoint, Entry, EventStatus, Ledger, Receipt, Recording, Started
 
-__all__ = ["Checkpoint", "Database", "Entry", "EventStatus", "Ledger", "Receipt", "Recording"]
+__all__ = ["Checkpoint", "Database", "Entry", "EventStatus", "Ledger", "Receipt", "Recording", "Started"]

@@ -24,11 +24,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, make_url, select
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from botswain_orchestrator.errors import LedgerError
-from botswain_orchestrator.ledger import tables
+from botswain_orchestrator.ledger import schema
 
 T = TypeVar("T")
 READERS = 2
@@ -59,10 +59,10 @@ class Database:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="ledger-read")
 
     async def open(self) -> None:
-        """Make the file and its tables where they are missing.
+        """Make the file where it is missing, and bring its tables up to date.
 
         Raises:
-            LedgerError: it can't be opened, is in use by another process, or has another schema version.
+            LedgerError: it can't be opened, is in use by another process, or of a later version.
         """
         loop = asyncio.get_running_loop()
         self._engine = await loop.run_in_executor(self._writer, self._open)
@@ -131,7 +131,7 @@ class Database:
             _configure_sqlite(engine)
             try:
                 with engine.begin() as connection:
-                    _prepare_schema(connection)
+                    schema.prepare(connection)
             except BaseException:
                 engine.dispose()
                 raise
@@ -183,15 +183,3 @@ def _configure_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
-
-
-def _prepare_schema(connection: Connection) -> None:
-    tables.metadata.create_all(connection)
-    version = connection.scalar(select(tables.schema_version.c.version))
-    if version is None:
-        connection.execute(insert(tables.schema_version).values(version=tables.SCHEMA_VERSION))
-    elif version != tables.SCHEMA_VERSION:
-        raise LedgerError(
-            f"DATABASE_URL: the database has schema version {version}, this program knows {tables.SCHEMA_VERSION}. "
-            "Use the program version that made it, or another file."
-        )

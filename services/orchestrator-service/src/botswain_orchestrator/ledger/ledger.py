@@ -12,6 +12,7 @@ from botswain_proto.v1 import coordination_pb2, event_pb2, orchestrator_pb2
 from sqlalchemy import Connection, and_, bindparam, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from botswain_orchestrator.ledger import shards
 from botswain_orchestrator.ledger.database import Database
 from botswain_orchestrator.ledger.tables import checkpoints, cursors, events, runs
 
@@ -26,6 +27,7 @@ class EventStatus(IntEnum):
     """It waits for its turn, or its turn is under way."""
     COMPLETED = 1
     FAILED = 2
+    """A dead letter: it has had all its turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Recording:
 
     new: list[Entry]
     duplicates: int
+    fenced: bool = False
+    """The cursor was not recorded: the claim it was published under is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,17 @@ class Receipt:
 
     entry: Entry
     result: orchestrator_pb2.ProcessResponse | None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """An event whose turn begins."""
+
+    event: event_pb2.InternalEvent
+    attempt: int
+    """From 1; those that were cut off count."""
+    failures: int
+    """Of those, the ones that failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +91,7 @@ class Ledger:
         batch: Sequence[tuple[str, event_pb2.InternalEvent]],
         *,
         bot_id: str = "",
+        epoch: int = 0,
         cursor: coordination_pb2.ShardCursor | None = None,
         committed: Callable[[Recording], None] | None = None,
     ) -> Recording:
@@ -84,10 +100,12 @@ class Ledger:
         Args:
             batch: (lane, event) pairs, in order.
             bot_id: whose shard `cursor` is of.
+            epoch: of the claim that the batch is published under; 0: none. It decides about the cursor alone.
             cursor: moves forward only, within one session.
             committed: called in the event loop once it is durable, in the order of recording.
         """
-        now = self._milliseconds()
+        now = self._now()
+        marks = shards.marks_in(event for _, event in batch)
         rows = [
             {
                 "bot_id": event.bot_id,
@@ -97,16 +115,16 @@ class Ledger:
                 "payload": event.SerializeToString(),
                 "status": EventStatus.RECORDED,
                 "attempts": 0,
-                "received_at": now,
+                "received_at": int(now * 1000),
             }
             for lane, event in batch
         ]
 
         def work(connection: Connection) -> Recording:
             new = _insert_events(connection, rows)
-            if cursor is not None:
-                _move_cursor(connection, bot_id, cursor, now)
-            return Recording(new, duplicates=len(rows) - len(new))
+            shards.mark(connection, marks, now=now)
+            moved = cursor is None or shards.move_cursor(connection, bot_id, cursor, epoch=epoch, now=now)
+            return Recording(new, duplicates=len(rows) - len(new), fenced=not moved)
 
         return await self._database.write(work, committed=committed)
 
@@ -132,12 +150,23 @@ class Ledger:
         query = select(events.c.id, events.c.lane).where(events.c.finished_at.is_(None)).order_by(events.c.id)
         return await self._database.read(lambda connection: [Entry(*row) for row in connection.execute(query)])
 
-    async def start(self, entry: Entry) -> event_pb2.InternalEvent:
-        """Count one more attempt at the event's turn; the event as it was recorded."""
-        payload = await self._database.write(
-            lambda connection: connection.execute(_START, {"row": entry.id}).scalar_one()
-        )
-        return event_pb2.InternalEvent.FromString(payload)
+    async def start(self, entry: Entry) -> Started | float:
+        """Count one more attempt at the event's turn; or how many seconds it has to wait for it."""
+        now = self._milliseconds()
+
+        def work(connection: Connection) -> Any:
+            row = connection.execute(_START, {"row": entry.id, "now": now}).one_or_none()
+            return row or connection.execute(_NEXT, {"row": entry.id}).scalar_one()
+
+        found = await self._database.write(work)
+        if isinstance(found, int):
+            return (found - now) / 1000
+        return Started(event_pb2.InternalEvent.FromString(found.payload), found.attempts, found.failures)
+
+    async def postpone(self, entry: Entry, seconds: float) -> None:
+        """The event's turn failed; the next one comes after that time, also after a restart."""
+        parameters = {"row": entry.id, "at": self._milliseconds() + int(seconds * 1000)}
+        await self._database.write(lambda connection: _run(connection, _POSTPONE, parameters))
 
     async def finish(
         self, entry: Entry, result: orchestrator_pb2.ProcessResponse, checkpoint: Checkpoint | None = None
@@ -148,6 +177,7 @@ class Ledger:
         close = {
             "row": entry.id,
             "ended": EventStatus.COMPLETED if completed else EventStatus.FAILED,
+            "failed": 0 if completed else 1,
             "at": now,
         }
         run = {
@@ -206,19 +236,27 @@ class Ledger:
         return int(self._now() * 1000)
 
 
-def _run(connection: Connection, statement: Any) -> None:
-    connection.execute(statement)
+def _run(connection: Connection, statement: Any, parameters: Any = None) -> None:
+    connection.execute(statement, parameters)
 
 
 # Built once: building a statement costs as much as running it.
 _START = (
     update(events)
-    .where(events.c.id == bindparam("row"))
+    .where(events.c.id == bindparam("row"), or_(events.c.next_at.is_(None), events.c.next_at <= bindparam("now")))
     .values(attempts=events.c.attempts + 1)
-    .returning(events.c.payload)
+    .returning(events.c.payload, events.c.attempts, events.c.failures)
+)
+_NEXT = select(events.c.next_at).where(events.c.id == bindparam("row"))
+_POSTPONE = (
+    update(events)
+    .where(events.c.id == bindparam("row"))
+    .values(failures=events.c.failures + 1, next_at=bindparam("at"))
 )
 _CLOSE = (
-    update(events).where(events.c.id == bindparam("row")).values(status=bindparam("ended"), finished_at=bindparam("at"))
+    update(events)
+    .where(events.c.id == bindparam("row"))
+    .values(status=bindparam("ended"), failures=events.c.failures + bindparam("failed"), finished_at=bindparam("at"))
 )
 _OF_THREAD = and_(checkpoints.c.thread_id == bindparam("thread"), checkpoints.c.namespace == bindparam("space"))
 _CHECKPOINT = select(*(checkpoints.c[name] for name in Checkpoint.__slots__)).where(_OF_THREAD)
@@ -242,30 +280,3 @@ def _replacing(table: Any, *keys: str) -> Any:
 
 _REPLACE_RUN = _replacing(runs, "id")
 _REPLACE_CHECKPOINT = _replacing(checkpoints, "thread_id", "namespace")
-
-
-def _forward_cursor() -> Any:
-    """INSERT, or replace; but a batch sent again after a lost acknowledgement must not move the cursor back."""
-    statement = upsert(cursors)
-    new = statement.excluded
-    values = {name: new[name] for name in ("session_id", "seq", "cursor", "updated_at")}
-    forward = or_(cursors.c.session_id != new.session_id, cursors.c.seq <= new.seq)
-    return statement.on_conflict_do_update(
-        index_elements=["bot_id", "shard_count", "shard_id"], set_=values, where=forward
-    )
-
-
-_FORWARD_CURSOR = _forward_cursor()
-
-
-def _move_cursor(connection: Connection, bot_id: str, cursor: coordination_pb2.ShardCursor, now: int) -> None:
-    row = {
-        "bot_id": bot_id,
-        "shard_count": cursor.shard.count,
-        "shard_id": cursor.shard.id,
-        "session_id": cursor.session_id,
-        "seq": cursor.seq,
-        "cursor": cursor.SerializeToString(),
-        "updated_at": now,
-    }
-    connection.execute(_FORWARD_CURSOR, row)

@@ -1,8 +1,7 @@
 """The ledger's tables.
 
-Made by `create_all` under one row in `schema_version`; a database of another version is refused. Migrations come
-with the second version. Times are milliseconds since 1970, UTC. Protobuf messages are stored as their bytes: the
-columns beside them are those that something is looked up by.
+Made, and brought up to date, by `migrations/`; a change here needs one there. Times are milliseconds since 1970,
+UTC. Protobuf messages are stored as their bytes: the columns beside them are those that something is looked up by.
 """
 
 from __future__ import annotations
@@ -20,14 +19,10 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 1
-
 metadata = MetaData()
 
 _RowId = BigInteger().with_variant(Integer, "sqlite")
 """SQLite numbers only INTEGER keys by itself."""
-
-schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True, autoincrement=False))
 
 events = Table(
     "events",
@@ -43,9 +38,12 @@ events = Table(
     # EventStatus
     Column("status", SmallInteger, nullable=False),
     # Turns that were started for it, whether they came to their end or not.
-    Column("attempts", Integer, nullable=False, default=0),
+    Column("attempts", Integer, nullable=False),
     Column("received_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),
+    # Turns that failed; the next one comes at `next_at`, null: at once.
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("next_at", BigInteger),
     UniqueConstraint("bot_id", "event_id"),
 )
 Index(
@@ -54,6 +52,9 @@ Index(
     sqlite_where=events.c.finished_at.is_(None),
     postgresql_where=events.c.finished_at.is_(None),
 )
+
+# Dead letters: EventStatus.FAILED.
+Index("events_dead", events.c.id, sqlite_where=events.c.status == 2, postgresql_where=events.c.status == 2)
 
 runs = Table(
     "runs",
@@ -96,3 +97,25 @@ checkpoints = Table(
     Column("details", LargeBinary, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
 )
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("bot_id", String(256), primary_key=True),
+    # JSON by `coordination.codec`: all of a bot's claimants, and its IDENTIFYs.
+    Column("claims", LargeBinary, nullable=False),
+    Column("permits", LargeBinary, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+channel_marks = Table(
+    "channel_marks",
+    metadata,
+    Column("bot_id", String(256), primary_key=True),
+    Column("channel_id", String(256), primary_key=True),
+    Column("guild_id", String(256)),
+    # The newest message recorded from the channel. Discord's ids grow with time and fit 63 bits.
+    Column("message_id", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+Index("channel_marks_newest", channel_marks.c.bot_id, channel_marks.c.message_id)
