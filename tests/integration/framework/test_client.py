@@ -18,6 +18,7 @@ def calculator(tmp_path_factory):
     """One service for all tests here: none changes it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SERVICE_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+        patch.setenv("SHUTDOWN_GRACE_SECONDS", "1")
         patch.setenv("MAX_BODY_BYTES", "1000")
         patch.setenv("REQUEST_TIMEOUT_SECONDS", "0.5")
         manager = Calculator.launch(port=0, progress_bar=False)
@@ -168,29 +169,25 @@ def test_connections_are_kept(calculator):
     assert len(connected) <= 1
 
 
-def test_a_post_that_left_is_not_repeated():
-    """An answer that never comes is an error at once: the service may have acted."""
-    listener = socket.create_server(("127.0.0.1", 0))
+def test_only_what_is_safe_is_repeated():
+    """A service hangs up without an answer: it may have acted on a POST, so that fails at once; a GET is tried thrice."""
     seen = []
 
-    def hang_up():
-        for _ in range(2):
+    def hang_up(listener):
+        for _ in range(4):
             connection, _ = listener.accept()
             seen.append(connection.recv(65536).split(b" ")[0])
             connection.close()
-            if seen[-1] == b"GET":
-                return
 
-    thread = threading.Thread(target=hang_up, daemon=True)
-    thread.start()
-    manager = Calculator_client()(url=f"http://127.0.0.1:{listener.getsockname()[1]}")
-    with pytest.raises(ServiceCallError):
-        manager.add(a=1)
-    assert seen == [b"POST"]
-    manager.status()
-    thread.join(10)
-    listener.close()
-    assert seen == [b"POST", b"GET"]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=hang_up, args=(listener,), daemon=True)
+        thread.start()
+        manager = Calculator_client()(url=f"http://127.0.0.1:{listener.getsockname()[1]}")
+        with pytest.raises(ServiceCallError):
+            manager.add(a=1)
+        assert manager.status == ServerStatus.DOWN
+        thread.join(10)
+    assert seen == [b"POST", b"GET", b"GET", b"GET"]
 
 
 def test_request_ids_travel_from_caller_to_service(calculator):

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import uuid4
@@ -164,10 +165,15 @@ def credentials(base_url: str, audience: str | None) -> dict[str, str]:
         return {}
     secret = os.environ.get("SERVICE_AUTH_SECRET")
     if not secret:
-        if not is_loopback(parse_url(base_url).host):
+        if not _is_here(base_url):
             return {}
         secret = DEVELOPMENT_SECRET
     issuer = _issuers.get((secret, audience))
     if issuer is None:
         issuer = _issuers[secret, audience] = TokenIssuer(secret, issuer="client", audience=audience)
     return issuer.header()
+
+
+@lru_cache(maxsize=256)
+def _is_here(base_url: str) -> bool:
+    return is_loopback(parse_url(base_url).host)

@@ -7,8 +7,6 @@ trace (`trace_id`, `span_id`). Lines of libraries that use stdlib logging come o
 from __future__ import annotations
 
 import logging
-import logging.handlers
-import os
 import sys
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
@@ -19,6 +17,7 @@ import structlog
 from structlog.types import EventDict, Processor
 
 from botswain_services import tracing
+from botswain_services.logfile import BatchingFileHandler
 
 get_logger = structlog.stdlib.get_logger
 _NOISY = {
@@ -153,9 +152,8 @@ def add_log_file(path: str, *, keep_stderr: bool) -> None:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if file.exists() and file.stat().st_size > MAX_LOG_BYTES:
         file.replace(f"{path}.1")
-    file.touch(mode=0o600)
     root = logging.getLogger()
-    handler = logging.handlers.WatchedFileHandler(file) if os.name == "posix" else logging.FileHandler(file)
+    handler = BatchingFileHandler(path)
     for existing in root.handlers:
         handler.setFormatter(existing.formatter)
         if not keep_stderr:

@@ -76,9 +76,10 @@ def current_ids() -> tuple[str, str] | None:
 
 def current_traceparent() -> str:
     """The `traceparent` to hand on; empty outside a span."""
-    carrier: dict[str, str] = {}
-    _PROPAGATOR.inject(carrier)
-    return carrier.get("traceparent", "")
+    context = trace.get_current_span().get_span_context()
+    if not context.is_valid:
+        return ""
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
 
 
 @contextmanager

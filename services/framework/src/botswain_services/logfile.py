@@ -1,0 +1,75 @@
+"""Writing log lines to a file without waiting for the file: they are gathered for a moment and written together.
+
+A write for every line takes longer than making the line. A process that is killed may lose the last `GATHER_SECONDS` of its
+lines; errors are written at once, with everything before them.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from pathlib import Path
+
+GATHER_SECONDS = 0.1
+MAX_LINES = 1000
+
+
+class BatchingFileHandler(logging.Handler):
+    """Appends to a file that only its owner reads. A file that is moved away is made anew."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = Path(path)
+        self._lines: list[str] = []
+        self._some = threading.Event()
+        self._closed = False
+        self._writer = threading.Thread(target=self._write_on, name="log-file", daemon=True)
+        self._writer.start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a line."""
+        try:
+            self._lines.append(self.format(record))
+            if record.levelno >= logging.ERROR or len(self._lines) >= MAX_LINES:
+                self.flush()
+            elif not self._some.is_set():
+                self._some.set()
+        except Exception:  # noqa: BLE001 - as every handler: a line that can't be made or written is no reason to fail
+            self.handleError(record)
+
+    def flush(self) -> None:
+        """Write what was gathered."""
+        with self._guard():
+            lines, self._lines = self._lines, []
+            self._some.clear()
+            if lines:
+                descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+                try:
+                    data = ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")
+                    while data:
+                        data = data[os.write(descriptor, data) :]
+                finally:
+                    os.close(descriptor)
+
+    def close(self) -> None:
+        """Write what is left, and take no more."""
+        if not self._closed:
+            self._closed = True
+            self.flush()
+        super().close()
+
+    def _guard(self) -> threading.RLock:
+        assert self.lock is not None
+        return self.lock
+
+    def _write_on(self) -> None:
+        pause = threading.Event()
+        while not self._closed:
+            self._some.wait()
+            pause.wait(GATHER_SECONDS)
+            try:
+                self.flush()
+            except OSError as error:
+                logging.getLogger(__name__).warning("log_file_not_written", extra={"error": str(error)})
+                pause.wait(1.0)
