@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
+
+import orjson
 
 from botswain_operator import names
 from botswain_operator.spec import Bot
@@ -15,8 +16,7 @@ Manifest = dict[str, Any]
 
 def digest(value: object) -> str:
     """Sixteen hex digits that stand for a JSON value."""
-    encoded = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode()
-    return hashlib.sha256(encoded).hexdigest()[:16]
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
 
 def metadata(bot: Bot, name: str, part: str | None = None, *, owned: bool = True) -> Manifest:

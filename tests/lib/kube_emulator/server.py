@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -341,9 +341,6 @@ def _parse(store: Store, request: web.Request) -> Request:
     if not known.get(subresource):
         raise ApiRefusal(404, "NotFound", "the server could not find the requested resource")
     return Request(request.method, kind, namespace, name, subresource, request.query, request.headers)
-
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @contextlib.asynccontextmanager

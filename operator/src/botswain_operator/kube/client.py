@@ -8,13 +8,13 @@ gave one.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Self
 
 import aiohttp
 import kopf
+import orjson
 
 from botswain_operator import names
 from botswain_operator.errors import ApiError, Unavailable, api_error
@@ -24,7 +24,6 @@ from botswain_operator.kube.kinds import Kind, kind_of
 JsonObject = dict[str, Any]
 
 APPLY = "application/apply-patch+yaml"
-MERGE = "application/merge-patch+json"
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 METADATA_ONLY_WATCH = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
@@ -128,7 +127,7 @@ class KubeClient:
                     buffer = bytearray(rest)
                     for line in lines:
                         if line.strip():
-                            yield _event(json.loads(line))
+                            yield _event(orjson.loads(line))
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise Unavailable(f"watch of {kind.plural}: {type(error).__name__}: {error}") from error
 
@@ -147,7 +146,7 @@ class KubeClient:
         if method != "GET":
             self.writes += 1
         if body is not None:
-            data = json.dumps(body, separators=(",", ":")).encode()
+            data = orjson.dumps(body)
             headers["Content-Type"] = content_type
         try:
             async with self.session.request(
@@ -160,7 +159,7 @@ class KubeClient:
             ) as response:
                 if response.status >= 400:
                     raise await _refusal(response)
-                answer: JsonObject = json.loads(await response.read())
+                answer: JsonObject = orjson.loads(await response.read())
                 return answer
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise Unavailable(f"{method} {path}: {type(error).__name__}: {error}") from error
@@ -187,7 +186,7 @@ def _event(event: JsonObject) -> JsonObject:
 async def _refusal(response: aiohttp.ClientResponse) -> ApiError:
     raw = await response.read()
     try:
-        answer = json.loads(raw)
+        answer = orjson.loads(raw)
     except ValueError:
         answer = {}
     message = answer.get("message") if isinstance(answer, dict) else None

@@ -8,12 +8,13 @@ so that a thousand bots fit into a few dozen megabytes. A watch that ends is tak
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 from botswain_operator import names
 from botswain_operator.errors import ApiError, Forbidden, Gone, NotFound
@@ -42,7 +43,7 @@ class Entry:
     """Hash of the manifest that this version was found to say already."""
 
     def body(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.raw)
+        found: dict[str, Any] = orjson.loads(self.raw)
         return found
 
 
@@ -163,7 +164,7 @@ class Informer:
         raw = b""
         if not self._metadata_only:
             slim = {name: value for name, value in metadata.items() if name != "managedFields"}
-            raw = json.dumps({**item, "metadata": slim}, separators=(",", ":")).encode()
+            raw = orjson.dumps({**item, "metadata": slim})
         if known and known.bot != bot:
             self._forget(key, known)
         self._entries[key] = Entry(metadata["uid"], metadata["resourceVersion"], bot, raw)
