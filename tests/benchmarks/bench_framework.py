@@ -100,7 +100,7 @@ def async_rate(manager: Any, seconds: float) -> float:
         await asyncio.gather(*(caller() for _ in range(CONNECTIONS)))
         return calls / (time.perf_counter() - started)
 
-    return in_loop(main())
+    return float(in_loop(main()))
 
 
 def in_loop(main: Any) -> Any:

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import json
+import subprocess
+import sys
 import threading
 
 import aiohttp
@@ -354,3 +356,15 @@ def test_every_worker_knows_every_registration(launch, environment):
     for thread in threads:
         thread.join()
     assert seen == [["there"]] * 20
+
+
+def test_the_gateway_command_serves_until_a_signal(environment):
+    """`python -m botswain_services.gateway`: ready in its log, exit code 0."""
+    environment.setenv("BOTSWAIN_ENV", "development")
+    environment.setenv("HTTP_PORT", "0")
+    command = [sys.executable, "-m", "botswain_services.gateway"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        line = json.loads(process.stderr.readline())
+        process.terminate()
+        process.communicate(timeout=20)
+    assert (line["event"], line["service"], process.returncode) == ("service_ready", "gateway", 0)

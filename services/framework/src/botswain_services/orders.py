@@ -143,9 +143,11 @@ def resolve(reference: ClassReference) -> type[Service]:
 def _load(reference: ClassReference) -> types.ModuleType:
     try:
         return importlib.import_module(reference.module)
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{reference.module}.".startswith(f"{error.name}."):
+            raise  # the module is there; something that it imports is not
         if reference.file is None:
-            raise
+            raise LaunchError(f"there is no module {error.name!r} to find {reference.qualname} in") from None
     spec = importlib.util.spec_from_file_location(reference.module, reference.file)
     if spec is None or spec.loader is None:
         raise LaunchError(f"{reference.module} can be imported neither by name nor from {reference.file}")

@@ -34,6 +34,10 @@ UnregisterAppTaskSchema = TaskSchema(name="unregister_app", input_schema=AppRefe
 class GatewaySettings(ServiceSettings):
     """Settings of a gateway."""
 
+    bind_host: str = Field(
+        default="127.0.0.1", description="Address to bind to; of `python -m botswain_services.gateway`."
+    )
+    http_port: int = Field(default=8080, ge=0, le=65535, description="Port to bind to; 0 picks a free one.")
     gateway_allowed_hosts: str = Field(
         default="localhost,127.0.0.1,::1",
         description="Hosts that applications may have, by commas; `*.example` stands for all below it.",
