@@ -5,6 +5,7 @@ again, a few times; then its event is a dead letter. Whatever happens, the lane 
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 import time
 import traceback
@@ -17,12 +18,13 @@ from google.protobuf.duration_pb2 import Duration
 
 from botswain_orchestrator.agent.catalog import NO_TOOLS, ToolCatalog, ToolSet
 from botswain_orchestrator.agent.graph import Agent
+from botswain_orchestrator.agent.journal import Journal
 from botswain_orchestrator.agent.memory import LedgerSaver
 from botswain_orchestrator.agent.turn import Turn
 from botswain_orchestrator.errors import OrchestratorError, ToolsUnavailableError
 from botswain_orchestrator.events import reply_channel
 from botswain_orchestrator.ids import run_id
-from botswain_orchestrator.ledger import Entry, Ledger
+from botswain_orchestrator.ledger import Entry, Ledger, Started
 from botswain_orchestrator.metrics import DEAD_LETTERS, RETRIES, TURN_SECONDS, TURNS
 from botswain_orchestrator.retries import Retries
 
@@ -82,17 +84,17 @@ class TurnRunner:
             span("turn", traceparent=event.traceparent, attributes={"run.id": run, "event.id": event.event_id}),
         ):
             began = time.perf_counter()
-            turn, failure = await self._answer(event, run, entry.lane)
+            turn, failure = await self._answer(started, run, entry.lane)
             seconds = time.perf_counter() - began
             checkpoint = self._memory.take(entry.lane)
             if failure is not None:
                 checkpoint = None
                 pause = self._retries.pause(started.failures + 1, self._chance())
-                if pause is not None and await self._postpone(entry, pause, failure):
+                if pause is not None and await self._postpone(entry, pause, failure, turn):
                     return pause
             result = response(turn, seconds=seconds, error=failure)
             try:
-                await self._ledger.finish(entry, result, checkpoint)
+                await self._ledger.finish(entry, result, checkpoint, turn.journal.take() if failure is not None else ())
             except Exception as problem:  # noqa: BLE001 - as above
                 log.error("turn_not_recorded", reason=str(problem))  # noqa: TRY400
                 result = _unrecorded(result, problem)
@@ -100,9 +102,9 @@ class TurnRunner:
         self._finished(entry, result)
         return None
 
-    async def _postpone(self, entry: Entry, pause: float, failure: str) -> bool:
+    async def _postpone(self, entry: Entry, pause: float, failure: str, turn: Turn) -> bool:
         try:
-            await self._ledger.postpone(entry, pause)
+            await self._ledger.postpone(entry, pause, turn.run_id, turn.journal.take())
         except Exception as problem:  # noqa: BLE001 - as above
             log.error("retry_not_recorded", reason=str(problem))  # noqa: TRY400
             return False
@@ -110,12 +112,15 @@ class TurnRunner:
         log.warning("turn_to_be_tried_again", reason=failure, seconds=round(pause, 1))
         return True
 
-    async def _answer(self, event: event_pb2.InternalEvent, run: str, lane: str) -> tuple[Turn, str | None]:
+    async def _answer(self, started: Started, run: str, lane: str) -> tuple[Turn, str | None]:
         """The turn as far as it came, and why it came no further."""
+        event = started.event
         loop = asyncio.get_running_loop()
         turn = Turn(event, run, NO_TOOLS, deadline=loop.time() + self._timeout)
         try:
             async with asyncio.timeout(self._timeout):
+                done = await self._ledger.steps(run) if started.attempt > 1 else []
+                turn.journal = Journal(functools.partial(self._ledger.record_steps, run), done)
                 turn.tools = await self._tools(event, turn)
                 await self._agent.answer(turn, lane)
         except TimeoutError:

@@ -14,6 +14,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from botswain_orchestrator.ledger import shards
 from botswain_orchestrator.ledger.database import Database
+from botswain_orchestrator.ledger.steps import Step, record_steps, steps_of
 from botswain_orchestrator.ledger.tables import checkpoints, cursors, events, runs
 
 _LARGEST_INSERT = 500
@@ -163,15 +164,36 @@ class Ledger:
             return (found - now) / 1000
         return Started(event_pb2.InternalEvent.FromString(found.payload), found.attempts, found.failures)
 
-    async def postpone(self, entry: Entry, seconds: float) -> None:
-        """The event's turn failed; the next one comes after that time, also after a restart."""
-        parameters = {"row": entry.id, "at": self._milliseconds() + int(seconds * 1000)}
-        await self._database.write(lambda connection: _run(connection, _POSTPONE, parameters))
+    async def postpone(self, entry: Entry, seconds: float, run: str, done: Sequence[Step]) -> None:
+        """The event's turn failed; the next one comes after that time, also after a restart, and goes on from `done`."""
+        now = self._now()
+        parameters = {"row": entry.id, "at": int((now + seconds) * 1000)}
+
+        def work(connection: Connection) -> None:
+            connection.execute(_POSTPONE, parameters)
+            record_steps(connection, run, done, now=now)
+
+        await self._database.write(work)
+
+    async def steps(self, run: str) -> list[Step]:
+        """What a run has done so far."""
+        return await self._database.read(lambda connection: steps_of(connection, run))
+
+    async def record_steps(self, run: str, done: Sequence[Step]) -> None:
+        """Note what a run did, or is about to do."""
+        now = self._now()
+        await self._database.write(lambda connection: record_steps(connection, run, done, now=now))
 
     async def finish(
-        self, entry: Entry, result: orchestrator_pb2.ProcessResponse, checkpoint: Checkpoint | None = None
+        self,
+        entry: Entry,
+        result: orchestrator_pb2.ProcessResponse,
+        checkpoint: Checkpoint | None = None,
+        done: Sequence[Step] = (),
     ) -> None:
-        """Record how a turn ended, together with what the conversation remembers from it."""
+        """Record how a turn ended, together with what the conversation remembers from it, and with steps that another
+        turn could go on from.
+        """
         now = self._milliseconds()
         completed = result.status == orchestrator_pb2.TURN_STATUS_COMPLETED
         close = {
@@ -192,6 +214,7 @@ class Ledger:
         def work(connection: Connection) -> None:
             connection.execute(_CLOSE, close)
             connection.execute(_REPLACE_RUN, run)
+            record_steps(connection, result.run_id, done, now=now / 1000)
             if checkpoint is not None:
                 values = {name: getattr(checkpoint, name) for name in Checkpoint.__slots__}
                 connection.execute(_REPLACE_CHECKPOINT, values | {"updated_at": now})

@@ -119,3 +119,19 @@ channel_marks = Table(
     Column("updated_at", BigInteger, nullable=False),
 )
 Index("channel_marks_newest", channel_marks.c.bot_id, channel_marks.c.message_id)
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("run", String(32), primary_key=True),
+    # steps.StepKind
+    Column("kind", SmallInteger, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    # Of a tool call: the tool, SHA-256 of its arguments, the idempotency key.
+    Column("name", String(256), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("key", String(25), nullable=False),
+    # JSON; null: the call was about to be made.
+    Column("outcome", LargeBinary),
+    Column("recorded_at", BigInteger, nullable=False),
+)
