@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import aiohttp
 import discord
@@ -58,7 +58,7 @@ class Marks:
     def seen(self, payload: Payload) -> None:
         """A message was handled, whether it made an event or not."""
         channel_id, guild_id, message_id = payload.get("channel_id"), payload.get("guild_id"), payload.get("id")
-        if type(channel_id) is str and type(message_id) is str and (guild_id is None or type(guild_id) is str):
+        if type(channel_id) is str and _is_id(message_id) and (guild_id is None or _is_id(guild_id)):
             self._marks.pop(channel_id, None)
             self._marks[channel_id] = Mark(channel_id, guild_id, message_id)
             if len(self._marks) > MAX_MARKS:
@@ -68,6 +68,10 @@ class Marks:
         """Those of one shard, the channels used latest first."""
         marks = [mark for mark in self._marks.values() if mark.shard_id(shard_count) == shard_id]
         return sorted(marks, key=lambda mark: int(mark.message_id), reverse=True)
+
+
+def _is_id(value: Any) -> TypeGuard[str]:
+    return type(value) is str and value.isdecimal()
 
 
 class CatchUp:
@@ -124,7 +128,7 @@ class CatchUp:
         """Take the messages after a mark; their ids."""
         fetched: set[str] = set()
         after = mark.message_id
-        while page := await self._page(mark.channel_id, after):
+        while page := [message for message in await self._page(mark.channel_id, after) if _is_id(message.get("id"))]:
             page.sort(key=lambda message: int(message["id"]))
             for message in page:
                 if mark.guild_id is not None:
