@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
+from botswain_proto.v1 import event_pb2, orchestrator_pb2
 from botswain_services import Service, StartupError
 from botswain_services.auth import TokenIssuer
 from botswain_services.logs import get_logger
@@ -20,8 +21,10 @@ from botswain_orchestrator.http import add_endpoints
 from botswain_orchestrator.intake import Intake
 from botswain_orchestrator.lanes import Lanes
 from botswain_orchestrator.ledger import Database, Entry, Ledger
+from botswain_orchestrator.ledger.superseding import carried
 from botswain_orchestrator.metrics import LANES, WAITING
 from botswain_orchestrator.operations import add_ledger_endpoints
+from botswain_orchestrator.policies import Turnstile
 from botswain_orchestrator.retries import Retries
 from botswain_orchestrator.rpc import add_servicers
 from botswain_orchestrator.settings import OrchestratorSettings
@@ -51,7 +54,10 @@ class OrchestratorService(Service):
         self.ledger = Ledger(self._database)
         self.coordinator = Coordinator(self._database)
         self._lanes: Lanes[Entry] = Lanes(self._run_turn, workers=settings.workers)
-        self._intake = Intake(self.ledger, self._lanes)
+        self._turnstile = Turnstile(
+            settings.turn_policy, self._database, self._lanes, run=self._answer, finished=self._turn_finished
+        )
+        self._intake = Intake(self.ledger, self._lanes, admit=self._turnstile.admit)
         self._peer: Peer | None = None
         self._catalog: ToolCatalog | None = None
         self._turns: TurnRunner | None = None
@@ -90,6 +96,7 @@ class OrchestratorService(Service):
             await self._catalog.close()
         if self._peer is not None:
             await self._peer.close()
+        await self._turnstile.close()
         await self.coordinator.close()
         await self._database.close()
 
@@ -137,15 +144,25 @@ class OrchestratorService(Service):
             agent,
             memory,
             self._catalog,
-            finished=self._intake.finished,
+            finished=self._turn_finished,
             timeout=settings.turn_timeout_seconds,
+            carried=self._carried,
             retries=Retries(settings.turn_attempts, settings.turn_retry_seconds),
         )
         self._catalog.start()
 
-    async def _run_turn(self, entry: Entry) -> float | None:
+    async def _answer(self, entry: Entry) -> float | None:
         assert self._turns is not None
-        pause = await self._turns.run(entry)
+        return await self._turns.run(entry)
+
+    def _turn_finished(self, entry: Entry, result: orchestrator_pb2.ProcessResponse) -> None:
+        self._intake.finished(entry, result)
+
+    async def _carried(self, entry: Entry) -> list[event_pb2.InternalEvent]:
+        return [] if self._settings.turn_policy in ("enqueue", "reject") else await carried(self._database, entry)
+
+    async def _run_turn(self, entry: Entry) -> float | None:
+        pause = await self._turnstile.run(entry)
         if pause is not None and self._intake.draining.is_set():
             self._intake.postpone(entry)
         return pause

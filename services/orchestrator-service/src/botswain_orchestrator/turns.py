@@ -9,7 +9,7 @@ import functools
 import random
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from botswain_proto.v1 import event_pb2, orchestrator_pb2
 from botswain_services.logs import bound, get_logger
@@ -41,6 +41,7 @@ class TurnRunner:
         finished: told each event's result once it is recorded.
         timeout: longest time of a turn, in seconds.
         retries: how often, and when, a turn that failed is tried again.
+        carried: the events that an entry's turn answers too.
         chance: from 0 to 1, for the pauses.
     """
 
@@ -54,6 +55,7 @@ class TurnRunner:
         finished: Callable[[Entry, orchestrator_pb2.ProcessResponse], None],
         timeout: float,
         retries: Retries,
+        carried: Callable[[Entry], Awaitable[list[event_pb2.InternalEvent]]],
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._ledger = ledger
@@ -63,6 +65,7 @@ class TurnRunner:
         self._finished = finished
         self._timeout = timeout
         self._retries = retries
+        self._carried = carried
         self._chance = chance
 
     async def run(self, entry: Entry) -> float | None:
@@ -77,6 +80,9 @@ class TurnRunner:
             return None
         if isinstance(started, float):
             return started
+        if isinstance(started, orchestrator_pb2.ProcessResponse):
+            self._finished(entry, started)
+            return None
         event = started.event
         run = run_id(event.bot_id, event.event_id)
         with (
@@ -84,7 +90,7 @@ class TurnRunner:
             span("turn", traceparent=event.traceparent, attributes={"run.id": run, "event.id": event.event_id}),
         ):
             began = time.perf_counter()
-            turn, failure = await self._answer(started, run, entry.lane)
+            turn, failure = await self._answer(started, run, entry)
             seconds = time.perf_counter() - began
             checkpoint = self._memory.take(entry.lane)
             if failure is not None:
@@ -112,7 +118,7 @@ class TurnRunner:
         log.warning("turn_to_be_tried_again", reason=failure, seconds=round(pause, 1))
         return True
 
-    async def _answer(self, started: Started, run: str, lane: str) -> tuple[Turn, str | None]:
+    async def _answer(self, started: Started, run: str, entry: Entry) -> tuple[Turn, str | None]:
         """The turn as far as it came, and why it came no further."""
         event = started.event
         loop = asyncio.get_running_loop()
@@ -121,8 +127,9 @@ class TurnRunner:
             async with asyncio.timeout(self._timeout):
                 done = await self._ledger.steps(run) if started.attempt > 1 else []
                 turn.journal = Journal(functools.partial(self._ledger.record_steps, run), done)
+                turn.carried = await self._carried(entry)
                 turn.tools = await self._tools(event, turn)
-                await self._agent.answer(turn, lane)
+                await self._agent.answer(turn, entry.lane)
         except TimeoutError:
             return turn, f"the turn took longer than {self._timeout:g} s (TURN_TIMEOUT_SECONDS)"
         except Exception as error:  # noqa: BLE001 - a turn that breaks, however it breaks, must not take its lane along

@@ -34,6 +34,7 @@ from botswain_orchestrator.agent.prompt import facts_in, prompt, user_message
 from botswain_orchestrator.agent.tools import ToolCaller
 from botswain_orchestrator.agent.turn import Turn
 from botswain_orchestrator.errors import ModelError
+from botswain_orchestrator.ids import run_id
 
 Deliver = Callable[[Turn], Awaitable[None]]
 
@@ -94,8 +95,9 @@ class Agent:
         Raises:
             ModelError: the model gave no answer.
         """
+        earlier = [user_message(event, run_id(event.bot_id, event.event_id)) for event in turn.carried]
         await self._graph.ainvoke(
-            {"messages": [user_message(turn.event, turn.run_id)]},
+            {"messages": [*earlier, user_message(turn.event, turn.run_id)]},
             {"configurable": {"thread_id": thread_id}, "recursion_limit": 2 * self._max_steps + 8},
             context=turn,
             durability="exit",

@@ -34,6 +34,8 @@ class Turn:
     tools: ToolSet
     deadline: float
     """When the turn ends whatever happens, in the event loop's time."""
+    carried: list[event_pb2.InternalEvent] = field(default_factory=list)
+    """Earlier messages of the conversation that this turn answers too."""
     calls: list[ToolCall] = field(default_factory=list)
     rounds: int = 0
     """How often the model was asked."""

@@ -29,6 +29,8 @@ class EventStatus(IntEnum):
     COMPLETED = 1
     FAILED = 2
     """A dead letter: it has had all its turns."""
+    SUPERSEDED = 3
+    """It gets no turn of its own, by the turn policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,17 +153,21 @@ class Ledger:
         query = select(events.c.id, events.c.lane).where(events.c.finished_at.is_(None)).order_by(events.c.id)
         return await self._database.read(lambda connection: [Entry(*row) for row in connection.execute(query)])
 
-    async def start(self, entry: Entry) -> Started | float:
-        """Count one more attempt at the event's turn; or how many seconds it has to wait for it."""
+    async def start(self, entry: Entry) -> Started | float | orchestrator_pb2.ProcessResponse:
+        """Count one more attempt at the event's turn; or how many seconds it has to wait for it; or its result, when its
+        turn is over.
+        """
         now = self._milliseconds()
 
         def work(connection: Connection) -> Any:
             row = connection.execute(_START, {"row": entry.id, "now": now}).one_or_none()
-            return row or connection.execute(_NEXT, {"row": entry.id}).scalar_one()
+            return row or connection.execute(_WHY_NOT, {"row": entry.id}).one()
 
         found = await self._database.write(work)
-        if isinstance(found, int):
-            return (found - now) / 1000
+        if hasattr(found, "result"):
+            if found.result is not None:
+                return orchestrator_pb2.ProcessResponse.FromString(found.result)
+            return float(found.next_at - now) / 1000
         return Started(event_pb2.InternalEvent.FromString(found.payload), found.attempts, found.failures)
 
     async def postpone(self, entry: Entry, seconds: float, run: str, done: Sequence[Step]) -> None:
@@ -266,11 +272,19 @@ def _run(connection: Connection, statement: Any, parameters: Any = None) -> None
 # Built once: building a statement costs as much as running it.
 _START = (
     update(events)
-    .where(events.c.id == bindparam("row"), or_(events.c.next_at.is_(None), events.c.next_at <= bindparam("now")))
+    .where(
+        events.c.id == bindparam("row"),
+        events.c.finished_at.is_(None),
+        or_(events.c.next_at.is_(None), events.c.next_at <= bindparam("now")),
+    )
     .values(attempts=events.c.attempts + 1)
     .returning(events.c.payload, events.c.attempts, events.c.failures)
 )
-_NEXT = select(events.c.next_at).where(events.c.id == bindparam("row"))
+_WHY_NOT = (
+    select(events.c.next_at, runs.c.result)
+    .join_from(events, runs, runs.c.event == events.c.id, isouter=True)
+    .where(events.c.id == bindparam("row"))
+)
 _POSTPONE = (
     update(events)
     .where(events.c.id == bindparam("row"))
