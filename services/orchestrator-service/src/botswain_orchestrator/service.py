@@ -7,6 +7,7 @@ and a wrong setting is reported without waiting for them.
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, ClassVar
 
 from botswain_proto.v1 import event_pb2, orchestrator_pb2
@@ -14,6 +15,7 @@ from botswain_services import Service, StartupError
 from botswain_services.auth import TokenIssuer
 from botswain_services.logs import get_logger
 from botswain_services.rpc import Peer, connect
+from sqlalchemy.exc import SQLAlchemyError
 
 from botswain_orchestrator.coordination.coordinator import Coordinator
 from botswain_orchestrator.errors import LedgerError
@@ -22,6 +24,7 @@ from botswain_orchestrator.intake import Intake
 from botswain_orchestrator.lanes import Lanes
 from botswain_orchestrator.ledger import Database, Entry, Ledger
 from botswain_orchestrator.ledger.superseding import carried
+from botswain_orchestrator.ledger.upkeep import remove_old
 from botswain_orchestrator.metrics import LANES, WAITING
 from botswain_orchestrator.operations import add_ledger_endpoints
 from botswain_orchestrator.policies import Turnstile
@@ -34,6 +37,9 @@ if TYPE_CHECKING:
     from botswain_orchestrator.turns import TurnRunner
 
 log = get_logger(__name__)
+
+UPKEEP_INTERVAL = 3600.0
+"""Seconds between two looks for what is old."""
 
 
 class OrchestratorService(Service):
@@ -82,6 +88,21 @@ class OrchestratorService(Service):
         left = await self._intake.resume()
         if left:
             log.info("turns_resumed", events=left)
+
+    async def run(self) -> None:
+        """Remove what is old, now and then."""
+        days = self._settings.retention_days
+        if not days:
+            await super().run()
+        while True:
+            try:
+                removed = await remove_old(self._database, before=int((time.time() - days * 86_400) * 1000))
+            except SQLAlchemyError as error:
+                log.error("old_events_not_removed", reason=str(error))  # noqa: TRY400
+            else:
+                if removed:
+                    log.info("old_events_removed", events=removed)
+            await asyncio.sleep(UPKEEP_INTERVAL)
 
     async def drain(self) -> None:
         """End the streams, finish the turns under way; what waits is recorded and runs after the next start."""

@@ -65,6 +65,12 @@ class OrchestratorSettings(ServiceSettings):
         le=3600,
         description="Pause after the first turn that failed, in seconds; it doubles, up to a minute.",
     )
+    retention_days: float = Field(
+        default=30.0,
+        ge=0,
+        le=36_500,
+        description="Days that answered events are kept, with what was done for them; 0: for good.",
+    )
     workers: int = Field(default=32, ge=1, le=10_000, description="Turns that run at the same time.")
 
     @field_validator("database_url")
