@@ -72,7 +72,7 @@ class Journal:
         await self._record(self.take())
 
     def note_result(self, number: int, name: str, arguments: Any, key: str, outcome: dict[str, Any]) -> None:
-        """Remember what came of a call that changed nothing."""
+        """Remember what came of a call; durable with the next intent, or with the turn's failure."""
         self._staged.append(Step(StepKind.CALL, number, _json(outcome), name, _digest(arguments), key))
 
     def take(self) -> list[Step]:

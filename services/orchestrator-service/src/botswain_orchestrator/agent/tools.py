@@ -91,7 +91,8 @@ class ToolCaller:
         result = await self._make(turn, step, name, arguments, repeatable=True)
         if not result.unreached:
             outcome = _outcome(result, delivers=True)
-            await turn.journal.settle(step, name, arguments, turn.key(step), outcome)
+            # Committed with the next part's intent, or the turn's end: either comes at once, unlike a model's next answer.
+            turn.journal.note_result(step, name, arguments, turn.key(step), outcome)
         return result
 
     async def _make(
