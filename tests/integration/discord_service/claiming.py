@@ -92,7 +92,9 @@ class Coordination(coordination_pb2_grpc.CoordinationServiceServicer):
 
     async def Claim(self, request_iterator: Any, context: Any) -> AsyncIterator[ClaimResponse]:  # noqa: N802 - gRPC's name
         responses: asyncio.Queue[ClaimResponse | None] = asyncio.Queue()
-        first: ClaimRequest = await anext(aiter(request_iterator))
+        first: ClaimRequest | None = await anext(aiter(request_iterator), None)
+        if first is None:
+            return
         name = first.start.claimant_id
         known = next((each for each in self.line if each.start.claimant_id == name), None)
         if known is None:

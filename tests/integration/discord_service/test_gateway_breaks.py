@@ -56,7 +56,7 @@ async def test_a_full_outbox_pauses_reading_and_loses_nothing(
 ) -> None:
     """Discord holds what isn't read; the connection stays, and order holds."""
     orchestrator.answering = False
-    adapter = run_adapter(orchestrator.url, OUTBOX_LIMIT="5")
+    adapter = run_adapter(orchestrator.url, OUTBOX_LIMIT="5", OUTBOX_FILE_LIMIT="0")
     await adapter.connected()
     with capture_logs() as logs:
         for number in range(200):
@@ -65,7 +65,7 @@ async def test_a_full_outbox_pauses_reading_and_loses_nothing(
     assert adapter.service.gateway.outbox.depth == 5
     _, body = await adapter.ready()
     assert body["shards"][0]["state"] == "reading paused"
-    assert body["outbox"] == {"depth": 5, "limit": 5}
+    assert body["outbox"] == {"depth": 5, "limit": 5, "on_disk": 0}
     orchestrator.answering = True
     await orchestrator.stop()
     await orchestrator.start()

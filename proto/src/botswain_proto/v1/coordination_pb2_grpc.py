@@ -57,7 +57,7 @@ class CoordinationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def PermitIdentify(self, request, context):
-        """Waits until this shard may IDENTIFY, then answers once. Ask before the socket opens.
+        """Whether this shard may IDENTIFY now; answers at once. Ask before the socket opens.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,7 +34,7 @@ class CoordinationServiceStub:
     Claim: _grpc.StreamStreamMultiCallable[_coordination_pb2.ClaimRequest, _coordination_pb2.ClaimResponse]
     """Claims shards for as long as the call stays open. The first message must be `start`; the holder then sends `renew` well within the TTL, and `release` when it lets go."""
     PermitIdentify: _grpc.UnaryUnaryMultiCallable[_coordination_pb2.PermitIdentifyRequest, _coordination_pb2.PermitIdentifyResponse]
-    """Waits until this shard may IDENTIFY, then answers once. Ask before the socket opens."""
+    """Whether this shard may IDENTIFY now; answers at once. Ask before the socket opens."""
 
 @_typing.type_check_only
 class CoordinationServiceAsyncStub(CoordinationServiceStub):
@@ -42,7 +42,7 @@ class CoordinationServiceAsyncStub(CoordinationServiceStub):
     Claim: _aio.StreamStreamMultiCallable[_coordination_pb2.ClaimRequest, _coordination_pb2.ClaimResponse]  # type: ignore[assignment]
     """Claims shards for as long as the call stays open. The first message must be `start`; the holder then sends `renew` well within the TTL, and `release` when it lets go."""
     PermitIdentify: _aio.UnaryUnaryMultiCallable[_coordination_pb2.PermitIdentifyRequest, _coordination_pb2.PermitIdentifyResponse]  # type: ignore[assignment]
-    """Waits until this shard may IDENTIFY, then answers once. Ask before the socket opens."""
+    """Whether this shard may IDENTIFY now; answers at once. Ask before the socket opens."""
 
 class CoordinationServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -59,6 +59,6 @@ class CoordinationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _coordination_pb2.PermitIdentifyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_coordination_pb2.PermitIdentifyResponse, _abc.Awaitable[_coordination_pb2.PermitIdentifyResponse]]:
-        """Waits until this shard may IDENTIFY, then answers once. Ask before the socket opens."""
+        """Whether this shard may IDENTIFY now; answers at once. Ask before the socket opens."""
 
 def add_CoordinationServiceServicer_to_server(servicer: CoordinationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import aiohttp
 import discord
@@ -50,24 +50,37 @@ class Marks:
     """The last message seen in each of the channels used latest."""
 
     def __init__(self, told: Iterable[ChannelMark] = ()) -> None:
-        self._marks: dict[str, Mark] = {}
+        self._marks: dict[
+            str, tuple[Any, Any]
+        ] = {}  # as they come: checked when they are needed, not with each message
         for mark in told:
             guild_id = mark.guild_id if mark.HasField("guild_id") else None
-            self._marks[mark.channel_id] = Mark(mark.channel_id, guild_id, mark.last_message_id)
+            self._marks[mark.channel_id] = (guild_id, mark.last_message_id)
 
     def seen(self, payload: Payload) -> None:
         """A message was handled, whether it made an event or not."""
-        channel_id, guild_id, message_id = payload.get("channel_id"), payload.get("guild_id"), payload.get("id")
-        if type(channel_id) is str and type(message_id) is str and (guild_id is None or type(guild_id) is str):
-            self._marks.pop(channel_id, None)
-            self._marks[channel_id] = Mark(channel_id, guild_id, message_id)
-            if len(self._marks) > MAX_MARKS:
-                del self._marks[next(iter(self._marks))]
+        channel_id = payload.get("channel_id")
+        if type(channel_id) is not str:
+            return
+        self._marks.pop(channel_id, None)
+        self._marks[channel_id] = (payload.get("guild_id"), payload.get("id"))
+        if len(self._marks) > MAX_MARKS:
+            del self._marks[next(iter(self._marks))]
 
     def of_shard(self, shard_id: int, shard_count: int) -> list[Mark]:
         """Those of one shard, the channels used latest first."""
-        marks = [mark for mark in self._marks.values() if mark.shard_id(shard_count) == shard_id]
+        marks = [
+            mark
+            for channel_id, (guild_id, message_id) in self._marks.items()
+            if _is_id(message_id)
+            and (guild_id is None or _is_id(guild_id))
+            and (mark := Mark(channel_id, guild_id, message_id)).shard_id(shard_count) == shard_id
+        ]
         return sorted(marks, key=lambda mark: int(mark.message_id), reverse=True)
+
+
+def _is_id(value: Any) -> TypeGuard[str]:
+    return type(value) is str and value.isdecimal()
 
 
 class CatchUp:
@@ -124,7 +137,7 @@ class CatchUp:
         """Take the messages after a mark; their ids."""
         fetched: set[str] = set()
         after = mark.message_id
-        while page := await self._page(mark.channel_id, after):
+        while page := [message for message in await self._page(mark.channel_id, after) if _is_id(message.get("id"))]:
             page.sort(key=lambda message: int(message["id"]))
             for message in page:
                 if mark.guild_id is not None:

@@ -17,6 +17,7 @@ from botswain_services.logs import get_logger
 from botswain_discord import metrics
 from botswain_discord.claims import Holding
 from botswain_discord.outbox import Outbox, Outgoing, Session
+from botswain_discord.outbox_file import OutboxFile
 
 IDS_PER_LINE = 100
 CURSOR_TIMEOUT = 2.0
@@ -49,8 +50,8 @@ class Transport(Protocol):
 class GatewayClient:
     """The way to the orchestrator: an outbox and the transport that empties it."""
 
-    def __init__(self, transport: Transport, *, outbox_limit: int) -> None:
-        self.outbox = Outbox(outbox_limit)
+    def __init__(self, transport: Transport, *, outbox_limit: int, outbox_file: OutboxFile | None = None) -> None:
+        self.outbox = Outbox(outbox_limit, outbox_file)
         self._transport = transport
         self._task: asyncio.Task[None] | None = None
         metrics.OUTBOX.set_function(lambda: self.outbox.depth)
@@ -103,6 +104,7 @@ class GatewayClient:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+        await self.outbox.close()
         rest = [*self._transport.unsettled(), *(outgoing.event for outgoing in self.outbox.drain())]
         if rest:
             metrics.UNDELIVERED.inc(len(rest))

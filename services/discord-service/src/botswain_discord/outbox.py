@@ -1,40 +1,54 @@
 """Events between Discord and the orchestrator: kept from the moment they are read until they are settled.
 
 An event is settled when the orchestrator acknowledged it, or when the transport gave up on it in words. `limit` bounds what is
-kept; whoever reads from Discord waits for room, so that nothing is dropped: Discord holds what isn't read.
+kept in memory; what comes then waits in a file. Where there is none, or no room in it, the outbox is full: whoever reads from
+Discord waits, so that nothing is dropped. Discord holds what isn't read.
+
+    put → tail → file → waiting → taken → settled        (straight to `waiting` while tail and file are empty and memory has room)
+
+Order of arrival holds throughout. One task moves events in and out of the file, in a thread.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 from collections import deque
-from typing import NamedTuple
 
-from botswain_proto.v1.event_pb2 import InternalEvent
+from botswain_services.logs import get_logger
 
+from botswain_discord.outbox_file import OutboxFile
+from botswain_discord.outgoing import Outgoing, Session
 
-class Session(NamedTuple):
-    """A shard's session with Discord: what a RESUME needs besides the sequence number."""
+CHUNK = 256
+"""Events written or read at a time."""
+TAIL_LIMIT = 4 * CHUNK
+"""Events that may wait to be written."""
+RETRY = 1.0
+"""Seconds until a file that took nothing is tried again."""
+log = get_logger(__name__)
 
-    shard_id: int
-    shard_count: int
-    session_id: str
-    resume_gateway_url: str
-
-
-class Outgoing(NamedTuple):
-    """An event, and where in its shard's stream it stands: `seq` is 0 when that isn't known."""
-
-    event: InternalEvent
-    session: Session | None = None
-    seq: int = 0
+__all__ = ["Outbox", "Outgoing", "Session"]
 
 
 class Outbox:
-    """A queue in order of arrival that also counts what was taken and isn't settled yet."""
+    """A queue in order of arrival that also counts what was taken and isn't settled yet.
 
-    def __init__(self, limit: int) -> None:
+    Args:
+        limit: events kept in memory, those that were taken included.
+        file: takes the others; None: there are none.
+    """
+
+    def __init__(self, limit: int, file: OutboxFile | None = None) -> None:
         self.limit = limit
+        self.filed = 0
+        """Events in the file."""
+        self._file = file
+        self._tail: deque[Outgoing] = deque()
+        self._moving = 0
+        self._mover: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
         self._waiting: deque[Outgoing] = deque()
         self._taken = 0
         self._some = asyncio.Event()
@@ -46,17 +60,23 @@ class Outbox:
     @property
     def depth(self) -> int:
         """Events that are not settled."""
-        return len(self._waiting) + self._taken
+        return self.waiting + self._taken
 
     @property
     def full(self) -> bool:
         """Whether the next event has to wait."""
-        return self.depth >= self.limit
+        return self.depth >= self.limit if self._file is None else len(self._tail) >= TAIL_LIMIT
 
     def put(self, outgoing: Outgoing) -> None:
         """Keep an event. Never waits and never drops: ask `full` first."""
-        self._waiting.append(outgoing)
-        self._some.set()
+        if self._file is not None and (self._overflowing or self.depth >= self.limit):
+            self._tail.append(outgoing)
+            self._wake.set()
+            if self._mover is None or self._mover.done():
+                self._mover = asyncio.create_task(self._move(self._file), name="outbox-file")
+        else:
+            self._waiting.append(outgoing)
+            self._some.set()
         self._empty.clear()
         if self.full:
             self._room.clear()
@@ -64,7 +84,7 @@ class Outbox:
     @property
     def waiting(self) -> int:
         """Events that were not taken."""
-        return len(self._waiting)
+        return len(self._waiting) + self.filed + self._moving + len(self._tail)
 
     async def take(self, most: int) -> list[Outgoing]:
         """The next events, at least one and at most `most`; waits for the first."""
@@ -86,6 +106,8 @@ class Outbox:
         """The next events, at most `most`, perhaps none."""
         count = min(most, len(self._waiting))
         self._taken += count
+        if self._overflowing:
+            self._wake.set()
         return [self._waiting.popleft() for _ in range(count)]
 
     def settle(self, count: int) -> None:
@@ -105,8 +127,85 @@ class Outbox:
         await self._empty.wait()
 
     def drain(self) -> list[Outgoing]:
-        """Take what is still waiting, without settling it: for the last words at shutdown."""
-        rest = list(self._waiting)
+        """Take what is still waiting, without settling it: for the last words at shutdown, after `close()`."""
+        rest = [*self._waiting]
+        if self._file is not None:
+            rest += self._file.load(self.filed)
+            self._file.close()
+        rest += self._tail
         self._waiting.clear()
+        self._tail.clear()
+        self.filed = 0
         self._taken += len(rest)
         return rest
+
+    async def close(self) -> None:
+        """Move nothing more; what waits stays for `drain()`."""
+        if self._mover is not None:
+            self._mover.cancel()
+            await asyncio.wait({self._mover})
+
+    @property
+    def _overflowing(self) -> bool:
+        return bool(self._tail or self.filed or self._moving)
+
+    @property
+    def _low(self) -> bool:
+        return len(self._waiting) < max(1, self.limit // 2)
+
+    async def _move(self, file: OutboxFile) -> None:
+        """Move events until memory is enough again. Reading goes before writing, so that those who take need not wait."""
+        log.warning("outbox_overflows", in_memory=self.depth, limit=self.limit)
+        stuck: str | None = None
+        while self._overflowing:
+            self._wake.clear()
+            if self._low and self.filed:
+                await self._read(file)
+            elif self._low:
+                self._waiting.extend(self._tail.popleft() for _ in range(min(CHUNK, len(self._tail))))
+            elif len(self._tail) >= CHUNK and (stuck := await self._write(file, stuck)) is None:
+                pass
+            else:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(RETRY if stuck else None):
+                        await self._wake.wait()
+            if self._waiting:
+                self._some.set()
+            if not self.full:
+                self._room.set()
+        file.close()
+        log.info("outbox_fits_again", in_memory=self.depth)
+
+    async def _read(self, file: OutboxFile) -> None:
+        reading = asyncio.ensure_future(asyncio.to_thread(file.load, CHUNK))
+        try:
+            await asyncio.shield(reading)
+        finally:  # also when cancelled: what was taken out of the file must not be lost
+            events = reading.result() if reading.done() else await reading
+            self.filed -= len(events)
+            self._waiting.extend(events)
+
+    async def _write(self, file: OutboxFile, stuck: str | None) -> str | None:
+        """Write a chunk; why that didn't work."""
+        chunk = [self._tail.popleft() for _ in range(CHUNK)]
+        self._moving = len(chunk)
+        writing = asyncio.ensure_future(asyncio.to_thread(file.store, chunk))
+        try:
+            with contextlib.suppress(OSError, sqlite3.Error):
+                await asyncio.shield(writing)
+        finally:
+            if not writing.done():
+                await asyncio.wait({writing})
+            error = writing.exception()
+            self._moving = 0
+            if error is None:
+                self.filed += len(chunk)
+            else:
+                self._tail.extendleft(reversed(chunk))
+        if error is None:
+            return None
+        if not isinstance(error, OSError | sqlite3.Error):
+            raise error
+        if stuck is None:
+            log.error("outbox_file_refuses", reason=f"{type(error).__name__}: {error}", in_file=self.filed)
+        return str(error) or type(error).__name__

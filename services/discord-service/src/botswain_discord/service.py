@@ -15,6 +15,7 @@ from botswain_discord.gateway_client import GatewayClient, Transport
 from botswain_discord.grpc_transport import GrpcTransport
 from botswain_discord.handler import DiscordGatewayHandler
 from botswain_discord.http_transport import HttpTransport
+from botswain_discord.outbox_file import OutboxFile
 from botswain_discord.reader import Reader
 from botswain_discord.settings import DiscordSettings
 
@@ -36,7 +37,10 @@ class DiscordAdapter(Service):
             summary="Reads a Discord bot's messages and forwards them to the orchestrator.",
         )
         transport = make_transport(settings)
-        self.gateway = GatewayClient(transport, outbox_limit=settings.outbox_limit)
+        file = None
+        if isinstance(transport, GrpcTransport) and settings.outbox_file_limit:  # posts wait in memory, by conversation
+            file = OutboxFile(settings.outbox_dir, settings.outbox_file_limit)
+        self.gateway = GatewayClient(transport, outbox_limit=settings.outbox_limit, outbox_file=file)
         claims = peer = None
         if isinstance(transport, GrpcTransport):
             peer = transport.peer
@@ -90,7 +94,11 @@ class DiscordAdapter(Service):
             role=self.reader.role,
             claim=self.reader.standing,
             shards=self.bot.shard_table(),
-            outbox={"depth": self.gateway.outbox.depth, "limit": self.gateway.outbox.limit},
+            outbox={
+                "depth": self.gateway.outbox.depth,
+                "limit": self.gateway.outbox.limit,
+                "on_disk": self.gateway.outbox.filed,
+            },
         )
         return self.reader.problem()
 

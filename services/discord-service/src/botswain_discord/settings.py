@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
@@ -37,9 +38,15 @@ class DiscordSettings(ServiceSettings):
     bind_host: str = Field(default="127.0.0.1", description="Address the health server listens on.")
     health_port: int = Field(default=8003, ge=0, le=65535, description="Port of the health server; 0: a free one.")
     outbox_limit: int = Field(
-        default=10_000,
-        ge=1,
-        description="Events that may wait for the orchestrator before reading from Discord pauses.",
+        default=10_000, ge=1, description="Events for the orchestrator that are kept in memory; more wait in a file."
+    )
+    outbox_dir: Path | None = Field(
+        default=None, description="Folder of that file; none: the system's folder for temporary files."
+    )
+    outbox_file_limit: int = Field(
+        default=1_073_741_824,
+        ge=0,
+        description="Its largest size in bytes; then reading from Discord pauses. 0: no file. Streams only.",
     )
     event_log_rate: int = Field(
         default=100, ge=0, description="Most log lines a second about single events; the rest is counted. 0: none."

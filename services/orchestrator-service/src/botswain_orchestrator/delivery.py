@@ -61,7 +61,7 @@ class Delivery:
         parts = split_message(text)
         for number, part in enumerate(parts, start=1):
             arguments = {"channel_id": channel, "content": part}
-            result = await self._tools.call_unlisted(turn, SEND_TOOL, arguments, repeatable=True)
+            result = await self._tools.deliver(turn, SEND_TOOL, arguments)
             if result.unreached:
                 raise DeliveryError(f"the answer was not delivered: {result.text}")
             if result.is_error:

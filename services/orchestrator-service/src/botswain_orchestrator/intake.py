@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -38,11 +38,18 @@ class Taken:
 
 
 class Intake:
-    """Records events and hands them to the lanes; tells who waits how their turns ended."""
+    """Records events and hands them to the lanes; tells who waits how their turns ended.
 
-    def __init__(self, ledger: Ledger, lanes: Lanes[Entry]) -> None:
+    Args:
+        ledger: records.
+        lanes: run turns.
+        admit: asked of each new event, in order; False: it is not to have a turn, and whoever says so ends it.
+    """
+
+    def __init__(self, ledger: Ledger, lanes: Lanes[Entry], *, admit: Callable[[Entry], bool] = lambda _: True) -> None:
         self._ledger = ledger
         self._lanes = lanes
+        self._admit = admit
         self._waiters: defaultdict[int, list[_Waiter]] = defaultdict(list)
         self.draining = asyncio.Event()
 
@@ -143,7 +150,9 @@ class Intake:
             self.postpone(entry)
 
     def _recorded(self, recording: Recording) -> None:
-        self.enqueue(recording.new)
+        for entry in recording.new:
+            if self._admit(entry):
+                self.enqueue([entry])
 
     def enqueue(self, entries: Iterable[Entry]) -> None:
         """Put recorded events into their lanes."""

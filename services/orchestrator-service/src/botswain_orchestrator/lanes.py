@@ -44,6 +44,7 @@ class Lanes(Generic[Item]):
         self._closed = asyncio.Event()
         self._slots = asyncio.Semaphore(workers)
         self._queues: dict[Hashable, deque[Item]] = {}
+        self._arrivals: dict[Hashable, asyncio.Event] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
         self.waiting = 0
@@ -62,12 +63,34 @@ class Lanes(Generic[Item]):
         queue = self._queues.get(lane)
         if queue is not None:
             queue.append(item)
+            if lane in self._arrivals:
+                self._arrivals[lane].set()
             return True
         self._queues[lane] = deque((item,))
         task = asyncio.get_running_loop().create_task(self._work(lane), name=f"lane {lane}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return True
+
+    def busy(self, lane: Hashable) -> bool:
+        """Whether something of that lane runs or waits."""
+        return lane in self._queues
+
+    def newest(self, lane: Hashable) -> Item | None:
+        """The last of those that wait in that lane."""
+        queue = self._queues.get(lane)
+        return queue[-1] if queue else None
+
+    async def arrival(self, lane: Hashable) -> None:
+        """Wait until something waits in that lane, behind what runs. One at a time may ask."""
+        if self._queues.get(lane):
+            return
+        arrived = self._arrivals[lane] = asyncio.Event()
+        try:
+            await arrived.wait()
+        finally:
+            if self._arrivals.get(lane) is arrived:
+                del self._arrivals[lane]
 
     async def _work(self, lane: Hashable) -> None:
         queue = self._queues[lane]

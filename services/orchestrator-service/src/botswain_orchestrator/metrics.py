@@ -22,3 +22,4 @@ CLAIMS = Counter("botswain_orchestrator_claims", "Claims of shards, by what beca
 IDENTIFIES = Counter("botswain_orchestrator_identify_permits", "Asked for an IDENTIFY, by the answer.", ["outcome"])
 RETRIES = Counter("botswain_orchestrator_turn_retries", "Turns that failed and are tried again.")
 DEAD_LETTERS = Counter("botswain_orchestrator_dead_letters", "Events that were given up: their last turn failed.")
+SUPERSEDED = Counter("botswain_orchestrator_superseded_events", "Events without a turn of their own.", ["policy"])

@@ -1,4 +1,4 @@
-"""What the ledger tells and takes over HTTP, for people and for the command: dead letters."""
+"""What the ledger tells and takes over HTTP, for people and for the command: what it holds, and dead letters."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, model_validator
 from botswain_orchestrator.intake import Intake
 from botswain_orchestrator.ledger import Database
 from botswain_orchestrator.ledger.deadletters import DeadLetter, dead_letters, requeue
+from botswain_orchestrator.ledger.upkeep import Holding, holdings
 
 log = get_logger(__name__)
 
@@ -64,6 +65,21 @@ class RequeueOut(BaseModel):
     requeued: list[int]
 
 
+class HoldingOut(BaseModel):
+    """Rows of one kind."""
+
+    name: str
+    count: int
+    oldest: datetime | None
+    newest: datetime | None
+
+
+class LedgerOut(BaseModel):
+    """What the ledger holds, kind by kind."""
+
+    holdings: list[HoldingOut]
+
+
 def add_ledger_endpoints(service: Service, database: Database, intake: Intake) -> None:
     """Serve them, to callers with a token."""
 
@@ -79,12 +95,27 @@ def add_ledger_endpoints(service: Service, database: Database, intake: Intake) -
         log.info("dead_letters_requeued", events=len(entries))
         return RequeueOut(requeued=[entry.id for entry in entries])
 
+    async def ledger() -> LedgerOut:
+        """Counts and ages of what the ledger holds."""
+        return LedgerOut(holdings=[_held(one) for one in await holdings(database)])
+
+    service.add_endpoint("/ledger", ledger, methods=["GET"], scope="service")
     listing = TaskSchema(name="deadletters", input_schema=DeadLetterQuery, output_schema=DeadLetterList)
     service.add_endpoint("/deadletters", deadletters, schema=listing, methods=["GET"], scope="service")
     again = TaskSchema(name="requeue_deadletters", input_schema=RequeueBody, output_schema=RequeueOut)
     service.add_endpoint("/deadletters/requeue", requeue_deadletters, schema=again, scope="service")
 
 
+def _held(holding: Holding) -> HoldingOut:
+    return HoldingOut(
+        name=holding.name, count=holding.count, oldest=_time(holding.oldest), newest=_time(holding.newest)
+    )
+
+
+def _time(milliseconds: int | None) -> datetime | None:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds is not None else None
+
+
 def _shown(letter: DeadLetter) -> DeadLetterOut:
-    times = {name: datetime.fromtimestamp(getattr(letter, name) / 1000, UTC) for name in ("received_at", "parked_at")}
+    times = {name: _time(getattr(letter, name)) for name in ("received_at", "parked_at")}
     return DeadLetterOut(**asdict(letter) | times)

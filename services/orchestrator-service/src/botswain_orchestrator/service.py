@@ -7,12 +7,15 @@ and a wrong setting is reported without waiting for them.
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, ClassVar
 
+from botswain_proto.v1 import event_pb2, orchestrator_pb2
 from botswain_services import Service, StartupError
 from botswain_services.auth import TokenIssuer
 from botswain_services.logs import get_logger
 from botswain_services.rpc import Peer, connect
+from sqlalchemy.exc import SQLAlchemyError
 
 from botswain_orchestrator.coordination.coordinator import Coordinator
 from botswain_orchestrator.errors import LedgerError
@@ -20,8 +23,11 @@ from botswain_orchestrator.http import add_endpoints
 from botswain_orchestrator.intake import Intake
 from botswain_orchestrator.lanes import Lanes
 from botswain_orchestrator.ledger import Database, Entry, Ledger
+from botswain_orchestrator.ledger.superseding import carried
+from botswain_orchestrator.ledger.upkeep import remove_old
 from botswain_orchestrator.metrics import LANES, WAITING
 from botswain_orchestrator.operations import add_ledger_endpoints
+from botswain_orchestrator.policies import Turnstile
 from botswain_orchestrator.retries import Retries
 from botswain_orchestrator.rpc import add_servicers
 from botswain_orchestrator.settings import OrchestratorSettings
@@ -31,6 +37,9 @@ if TYPE_CHECKING:
     from botswain_orchestrator.turns import TurnRunner
 
 log = get_logger(__name__)
+
+UPKEEP_INTERVAL = 3600.0
+"""Seconds between two looks for what is old."""
 
 
 class OrchestratorService(Service):
@@ -51,7 +60,10 @@ class OrchestratorService(Service):
         self.ledger = Ledger(self._database)
         self.coordinator = Coordinator(self._database)
         self._lanes: Lanes[Entry] = Lanes(self._run_turn, workers=settings.workers)
-        self._intake = Intake(self.ledger, self._lanes)
+        self._turnstile = Turnstile(
+            settings.turn_policy, self._database, self._lanes, run=self._answer, finished=self._turn_finished
+        )
+        self._intake = Intake(self.ledger, self._lanes, admit=self._turnstile.admit)
         self._peer: Peer | None = None
         self._catalog: ToolCatalog | None = None
         self._turns: TurnRunner | None = None
@@ -77,6 +89,21 @@ class OrchestratorService(Service):
         if left:
             log.info("turns_resumed", events=left)
 
+    async def run(self) -> None:
+        """Remove what is old, now and then."""
+        days = self._settings.retention_days
+        if not days:
+            await super().run()
+        while True:
+            try:
+                removed = await remove_old(self._database, before=int((time.time() - days * 86_400) * 1000))
+            except SQLAlchemyError as error:
+                log.error("old_events_not_removed", reason=str(error))  # noqa: TRY400
+            else:
+                if removed:
+                    log.info("old_events_removed", events=removed)
+            await asyncio.sleep(UPKEEP_INTERVAL)
+
     async def drain(self) -> None:
         """End the streams, finish the turns under way; what waits is recorded and runs after the next start."""
         self.coordinator.drain()
@@ -90,6 +117,7 @@ class OrchestratorService(Service):
             await self._catalog.close()
         if self._peer is not None:
             await self._peer.close()
+        await self._turnstile.close()
         await self.coordinator.close()
         await self._database.close()
 
@@ -137,15 +165,25 @@ class OrchestratorService(Service):
             agent,
             memory,
             self._catalog,
-            finished=self._intake.finished,
+            finished=self._turn_finished,
             timeout=settings.turn_timeout_seconds,
+            carried=self._carried,
             retries=Retries(settings.turn_attempts, settings.turn_retry_seconds),
         )
         self._catalog.start()
 
-    async def _run_turn(self, entry: Entry) -> float | None:
+    async def _answer(self, entry: Entry) -> float | None:
         assert self._turns is not None
-        pause = await self._turns.run(entry)
+        return await self._turns.run(entry)
+
+    def _turn_finished(self, entry: Entry, result: orchestrator_pb2.ProcessResponse) -> None:
+        self._intake.finished(entry, result)
+
+    async def _carried(self, entry: Entry) -> list[event_pb2.InternalEvent]:
+        return [] if self._settings.turn_policy in ("enqueue", "reject") else await carried(self._database, entry)
+
+    async def _run_turn(self, entry: Entry) -> float | None:
+        pause = await self._turnstile.run(entry)
         if pause is not None and self._intake.draining.is_set():
             self._intake.postpone(entry)
         return pause

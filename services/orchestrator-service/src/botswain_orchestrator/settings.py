@@ -9,6 +9,7 @@ from botswain_services.rpc import parse_target
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from botswain_orchestrator.agent.names import parse_model_name
+from botswain_orchestrator.policies import TurnPolicy
 
 SYSTEM_PROMPT = (
     "You are a helpful assistant in a Discord channel. Answer briefly and kindly, in the user's language; Discord's "
@@ -51,6 +52,10 @@ class OrchestratorSettings(ServiceSettings):
     turn_timeout_seconds: float = Field(
         default=110.0, gt=0, le=3600, description="Longest time of one turn, in seconds."
     )
+    turn_policy: TurnPolicy = Field(
+        default="enqueue",
+        description="What a message does while its conversation is busy: enqueue, coalesce, interrupt or reject.",
+    )
     turn_attempts: int = Field(
         default=5, ge=1, le=100, description="Turns an event gets before it becomes a dead letter."
     )
@@ -59,6 +64,12 @@ class OrchestratorSettings(ServiceSettings):
         gt=0,
         le=3600,
         description="Pause after the first turn that failed, in seconds; it doubles, up to a minute.",
+    )
+    retention_days: float = Field(
+        default=30.0,
+        ge=0,
+        le=36_500,
+        description="Days that answered events are kept, with what was done for them; 0: for good.",
     )
     workers: int = Field(default=32, ge=1, le=10_000, description="Turns that run at the same time.")
 

@@ -5,10 +5,11 @@ again, a few times; then its event is a dead letter. Whatever happens, the lane 
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from botswain_proto.v1 import event_pb2, orchestrator_pb2
 from botswain_services.logs import bound, get_logger
@@ -17,12 +18,13 @@ from google.protobuf.duration_pb2 import Duration
 
 from botswain_orchestrator.agent.catalog import NO_TOOLS, ToolCatalog, ToolSet
 from botswain_orchestrator.agent.graph import Agent
+from botswain_orchestrator.agent.journal import Journal
 from botswain_orchestrator.agent.memory import LedgerSaver
 from botswain_orchestrator.agent.turn import Turn
 from botswain_orchestrator.errors import OrchestratorError, ToolsUnavailableError
 from botswain_orchestrator.events import reply_channel
 from botswain_orchestrator.ids import run_id
-from botswain_orchestrator.ledger import Entry, Ledger
+from botswain_orchestrator.ledger import Entry, Ledger, Started
 from botswain_orchestrator.metrics import DEAD_LETTERS, RETRIES, TURN_SECONDS, TURNS
 from botswain_orchestrator.retries import Retries
 
@@ -39,6 +41,7 @@ class TurnRunner:
         finished: told each event's result once it is recorded.
         timeout: longest time of a turn, in seconds.
         retries: how often, and when, a turn that failed is tried again.
+        carried: the events that an entry's turn answers too.
         chance: from 0 to 1, for the pauses.
     """
 
@@ -52,6 +55,7 @@ class TurnRunner:
         finished: Callable[[Entry, orchestrator_pb2.ProcessResponse], None],
         timeout: float,
         retries: Retries,
+        carried: Callable[[Entry], Awaitable[list[event_pb2.InternalEvent]]],
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._ledger = ledger
@@ -61,6 +65,7 @@ class TurnRunner:
         self._finished = finished
         self._timeout = timeout
         self._retries = retries
+        self._carried = carried
         self._chance = chance
 
     async def run(self, entry: Entry) -> float | None:
@@ -75,6 +80,9 @@ class TurnRunner:
             return None
         if isinstance(started, float):
             return started
+        if isinstance(started, orchestrator_pb2.ProcessResponse):
+            self._finished(entry, started)
+            return None
         event = started.event
         run = run_id(event.bot_id, event.event_id)
         with (
@@ -82,17 +90,17 @@ class TurnRunner:
             span("turn", traceparent=event.traceparent, attributes={"run.id": run, "event.id": event.event_id}),
         ):
             began = time.perf_counter()
-            turn, failure = await self._answer(event, run, entry.lane)
+            turn, failure = await self._answer(started, run, entry)
             seconds = time.perf_counter() - began
             checkpoint = self._memory.take(entry.lane)
             if failure is not None:
                 checkpoint = None
                 pause = self._retries.pause(started.failures + 1, self._chance())
-                if pause is not None and await self._postpone(entry, pause, failure):
+                if pause is not None and await self._postpone(entry, pause, failure, turn):
                     return pause
             result = response(turn, seconds=seconds, error=failure)
             try:
-                await self._ledger.finish(entry, result, checkpoint)
+                await self._ledger.finish(entry, result, checkpoint, turn.journal.take() if failure is not None else ())
             except Exception as problem:  # noqa: BLE001 - as above
                 log.error("turn_not_recorded", reason=str(problem))  # noqa: TRY400
                 result = _unrecorded(result, problem)
@@ -100,9 +108,9 @@ class TurnRunner:
         self._finished(entry, result)
         return None
 
-    async def _postpone(self, entry: Entry, pause: float, failure: str) -> bool:
+    async def _postpone(self, entry: Entry, pause: float, failure: str, turn: Turn) -> bool:
         try:
-            await self._ledger.postpone(entry, pause)
+            await self._ledger.postpone(entry, pause, turn.run_id, turn.journal.take())
         except Exception as problem:  # noqa: BLE001 - as above
             log.error("retry_not_recorded", reason=str(problem))  # noqa: TRY400
             return False
@@ -110,14 +118,18 @@ class TurnRunner:
         log.warning("turn_to_be_tried_again", reason=failure, seconds=round(pause, 1))
         return True
 
-    async def _answer(self, event: event_pb2.InternalEvent, run: str, lane: str) -> tuple[Turn, str | None]:
+    async def _answer(self, started: Started, run: str, entry: Entry) -> tuple[Turn, str | None]:
         """The turn as far as it came, and why it came no further."""
+        event = started.event
         loop = asyncio.get_running_loop()
         turn = Turn(event, run, NO_TOOLS, deadline=loop.time() + self._timeout)
         try:
             async with asyncio.timeout(self._timeout):
+                done = await self._ledger.steps(run) if started.attempt > 1 else []
+                turn.journal = Journal(functools.partial(self._ledger.record_steps, run), done)
+                turn.carried = await self._carried(entry)
                 turn.tools = await self._tools(event, turn)
-                await self._agent.answer(turn, lane)
+                await self._agent.answer(turn, entry.lane)
         except TimeoutError:
             return turn, f"the turn took longer than {self._timeout:g} s (TURN_TIMEOUT_SECONDS)"
         except Exception as error:  # noqa: BLE001 - a turn that breaks, however it breaks, must not take its lane along

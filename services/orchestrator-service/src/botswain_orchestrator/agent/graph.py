@@ -13,7 +13,15 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from botswain_services.tracing import span
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, InvalidToolCall, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    AnyMessage,
+    HumanMessage,
+    InvalidToolCall,
+    ToolMessage,
+    message_to_dict,
+    messages_from_dict,
+)
 from langchain_core.messages.tool import ToolCall as WantedCall
 from langchain_core.runnables import Runnable
 from langgraph.graph import END, START, StateGraph
@@ -26,6 +34,7 @@ from botswain_orchestrator.agent.prompt import facts_in, prompt, user_message
 from botswain_orchestrator.agent.tools import ToolCaller
 from botswain_orchestrator.agent.turn import Turn
 from botswain_orchestrator.errors import ModelError
+from botswain_orchestrator.ids import run_id
 
 Deliver = Callable[[Turn], Awaitable[None]]
 
@@ -86,8 +95,9 @@ class Agent:
         Raises:
             ModelError: the model gave no answer.
         """
+        earlier = [user_message(event, run_id(event.bot_id, event.event_id)) for event in turn.carried]
         await self._graph.ainvoke(
-            {"messages": [user_message(turn.event, turn.run_id)]},
+            {"messages": [*earlier, user_message(turn.event, turn.run_id)]},
             {"configurable": {"thread_id": thread_id}, "recursion_limit": 2 * self._max_steps + 8},
             context=turn,
             durability="exit",
@@ -97,19 +107,26 @@ class Agent:
         turn = runtime.context
         messages = state["messages"]
         facts = next(facts_in(message) for message in reversed(messages) if isinstance(message, HumanMessage))
-        last = turn.rounds >= self._max_steps
         turn.rounds += 1
+        recorded = turn.journal.answer(turn.rounds)
+        if recorded is not None:
+            answer = _read(recorded)
+        else:
+            answer = await self._think(turn, prompt(self._system_prompt, facts, messages))
+            turn.journal.note_answer(turn.rounds, message_to_dict(answer))
+        turn.text = answer.text.strip() or turn.text
+        return {"messages": [answer]}
+
+    async def _think(self, turn: Turn, messages: Sequence[AnyMessage]) -> AIMessage:
+        """Ask the model; in the last round without tools, so that it has to answer."""
+        last = turn.rounds > self._max_steps
         with span("model", attributes={"model.round": turn.rounds}):
             try:
-                answer = await self._thinker(turn.tools, without_tools=last).ainvoke(
-                    prompt(self._system_prompt, facts, messages)
-                )
+                answer = await self._thinker(turn.tools, without_tools=last).ainvoke(messages)
             except Exception as error:
                 # Each provider's library has exceptions of its own, and none is the lane's business.
                 raise ModelError(f"the model gave no answer: {self._describe_error(error)}") from error
-        answer = _tidied(answer, turn, keep_calls=not last)
-        turn.text = answer.text.strip() or turn.text
-        return {"messages": [answer]}
+        return _tidied(answer, turn, keep_calls=not last)
 
     def _thinker(self, tools: ToolSet, *, without_tools: bool) -> Runnable[Any, AIMessage]:
         if without_tools or not tools.tools:
@@ -142,6 +159,13 @@ def _after_model(state: Conversation) -> Literal["tools", "deliver"]:
     answer = state["messages"][-1]
     assert isinstance(answer, AIMessage)
     return "tools" if answer.tool_calls or answer.invalid_tool_calls else "deliver"
+
+
+def _read(recorded: Any) -> AIMessage:
+    """An answer of an earlier attempt."""
+    (answer,) = messages_from_dict([recorded])
+    assert isinstance(answer, AIMessage)
+    return answer
 
 
 def _tidied(answer: AIMessage, turn: Turn, *, keep_calls: bool) -> AIMessage:

@@ -56,26 +56,58 @@ class ToolCaller:
     async def call(self, turn: Turn, name: str, arguments: dict[str, Any]) -> ToolResult:
         """Call a tool for the agent, and note the call in `turn`."""
         tool = turn.tools.tools.get(name)
+        delivers = tool is not None and tool.delivers
         started = time.perf_counter()
-        if tool is None:
+        step = turn.next_step()
+        recorded = turn.journal.result(step, name, arguments)
+        if recorded is not None:
+            delivers = recorded["delivers"]
+            result = _replayed(recorded)
+        elif tool is None:
             known = ", ".join(sorted(turn.tools.tools)) or "none"
             result = ToolResult(f"There is no tool {name!r}. Tools: {known}.", is_error=True)
         else:
-            result = await self.call_unlisted(turn, name, arguments, repeatable=_repeatable(tool))
-        delivers = tool is not None and tool.delivers
+            changes = delivers or not tool.annotations.read_only
+            if changes:
+                await turn.journal.intend(step, name, arguments, turn.key(step))
+            result = await self._make(turn, step, name, arguments, repeatable=_repeatable(tool))
+            settling = (step, name, arguments, turn.key(step), _outcome(result, delivers=delivers))
+            if changes:
+                await turn.journal.settle(*settling)
+            else:
+                turn.journal.note_result(*settling)
         turn.calls.append(ToolCall(name, arguments, delivers, result.is_error, time.perf_counter() - started))
         return result
 
-    async def call_unlisted(self, turn: Turn, name: str, arguments: dict[str, Any], *, repeatable: bool) -> ToolResult:
-        """Call a tool, listed or not, and note nothing.
+    async def deliver(self, turn: Turn, name: str, arguments: dict[str, Any]) -> ToolResult:
+        """Call a tool that delivers, listed or not, for the turn itself. What it didn't reach is open: another attempt
+        calls it again, under the same key.
+        """
+        step = turn.next_step()
+        recorded = turn.journal.result(step, name, arguments)
+        if recorded is not None:
+            return _replayed(recorded)
+        await turn.journal.intend(step, name, arguments, turn.key(step))
+        result = await self._make(turn, step, name, arguments, repeatable=True)
+        if not result.unreached:
+            outcome = _outcome(result, delivers=True)
+            # Committed with the next part's intent, or the turn's end: either comes at once, unlike a model's next answer.
+            turn.journal.note_result(step, name, arguments, turn.key(step), outcome)
+        return result
+
+    async def _make(
+        self, turn: Turn, step: int, name: str, arguments: dict[str, Any], *, repeatable: bool
+    ) -> ToolResult:
+        """Call a tool.
 
         Args:
             turn: on whose behalf.
+            step: of the turn.
             name: the tool's name.
             arguments: JSON values.
             repeatable: a call whose connection broke may be made again.
         """
-        key = turn.next_key()
+        key = turn.key(step)
         with span("tool", attributes={"tool.name": name, "tool.key": key}) as current:
             try:
                 request = _request(turn, name, arguments, key)
@@ -118,6 +150,20 @@ class ToolCaller:
                 log.info("tool_call_repeated", tool=request.name, key=request.idempotency_key, reason=error.details())
             await asyncio.sleep(pause)
             pause = min(longest, pause * 2)
+
+
+def _outcome(result: ToolResult, *, delivers: bool) -> dict[str, Any]:
+    """What is recorded of a result."""
+    return {
+        "text": result.text,
+        "is_error": result.is_error,
+        "structured": result.structured,
+        "delivers": delivers,
+    }
+
+
+def _replayed(recorded: dict[str, Any]) -> ToolResult:
+    return ToolResult(recorded["text"], recorded["is_error"], recorded["structured"])
 
 
 def result_of(response: execution_pb2.CallToolResponse) -> ToolResult:

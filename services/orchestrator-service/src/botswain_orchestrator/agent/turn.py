@@ -9,6 +9,7 @@ from typing import Any
 from botswain_proto.v1 import event_pb2, orchestrator_pb2
 
 from botswain_orchestrator.agent.catalog import ToolSet
+from botswain_orchestrator.agent.journal import Journal
 from botswain_orchestrator.ids import idempotency_key
 
 
@@ -33,18 +34,26 @@ class Turn:
     tools: ToolSet
     deadline: float
     """When the turn ends whatever happens, in the event loop's time."""
+    carried: list[event_pb2.InternalEvent] = field(default_factory=list)
+    """Earlier messages of the conversation that this turn answers too."""
     calls: list[ToolCall] = field(default_factory=list)
     rounds: int = 0
     """How often the model was asked."""
     text: str = ""
     """The agent's last text."""
+    journal: Journal = field(default_factory=Journal)
+    """What earlier attempts at this turn did, and what this one does."""
     delivery: orchestrator_pb2.Delivery = orchestrator_pb2.DELIVERY_UNSPECIFIED
     _steps: int = 0
 
-    def next_key(self) -> str:
-        """The idempotency key of the next tool call: the same on every attempt, as long as the turn takes the same way."""
+    def next_step(self) -> int:
+        """The number of the next tool call, from 1: the same on every attempt, as long as the turn takes the same way."""
         self._steps += 1
-        return idempotency_key(self.run_id, self._steps)
+        return self._steps
+
+    def key(self, step: int) -> str:
+        """The idempotency key of a tool call."""
+        return idempotency_key(self.run_id, step)
 
     def seconds_left(self) -> float:
         """Until the deadline; never less than a tenth of a second, so that a call made now ends as a timeout."""

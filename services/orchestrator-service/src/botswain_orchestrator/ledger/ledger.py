@@ -14,6 +14,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from botswain_orchestrator.ledger import shards
 from botswain_orchestrator.ledger.database import Database
+from botswain_orchestrator.ledger.steps import Step, record_steps, steps_of
 from botswain_orchestrator.ledger.tables import checkpoints, cursors, events, runs
 
 _LARGEST_INSERT = 500
@@ -28,6 +29,8 @@ class EventStatus(IntEnum):
     COMPLETED = 1
     FAILED = 2
     """A dead letter: it has had all its turns."""
+    SUPERSEDED = 3
+    """It gets no turn of its own, by the turn policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,28 +153,53 @@ class Ledger:
         query = select(events.c.id, events.c.lane).where(events.c.finished_at.is_(None)).order_by(events.c.id)
         return await self._database.read(lambda connection: [Entry(*row) for row in connection.execute(query)])
 
-    async def start(self, entry: Entry) -> Started | float:
-        """Count one more attempt at the event's turn; or how many seconds it has to wait for it."""
+    async def start(self, entry: Entry) -> Started | float | orchestrator_pb2.ProcessResponse:
+        """Count one more attempt at the event's turn; or how many seconds it has to wait for it; or its result, when its
+        turn is over.
+        """
         now = self._milliseconds()
 
         def work(connection: Connection) -> Any:
             row = connection.execute(_START, {"row": entry.id, "now": now}).one_or_none()
-            return row or connection.execute(_NEXT, {"row": entry.id}).scalar_one()
+            return row or connection.execute(_WHY_NOT, {"row": entry.id}).one()
 
         found = await self._database.write(work)
-        if isinstance(found, int):
-            return (found - now) / 1000
+        if hasattr(found, "result"):
+            if found.result is not None:
+                return orchestrator_pb2.ProcessResponse.FromString(found.result)
+            return float(found.next_at - now) / 1000
         return Started(event_pb2.InternalEvent.FromString(found.payload), found.attempts, found.failures)
 
-    async def postpone(self, entry: Entry, seconds: float) -> None:
-        """The event's turn failed; the next one comes after that time, also after a restart."""
-        parameters = {"row": entry.id, "at": self._milliseconds() + int(seconds * 1000)}
-        await self._database.write(lambda connection: _run(connection, _POSTPONE, parameters))
+    async def postpone(self, entry: Entry, seconds: float, run: str, done: Sequence[Step]) -> None:
+        """The event's turn failed; the next one comes after that time, also after a restart, and goes on from `done`."""
+        now = self._now()
+        parameters = {"row": entry.id, "at": int((now + seconds) * 1000)}
+
+        def work(connection: Connection) -> None:
+            connection.execute(_POSTPONE, parameters)
+            record_steps(connection, run, done, now=now)
+
+        await self._database.write(work)
+
+    async def steps(self, run: str) -> list[Step]:
+        """What a run has done so far."""
+        return await self._database.read(lambda connection: steps_of(connection, run))
+
+    async def record_steps(self, run: str, done: Sequence[Step]) -> None:
+        """Note what a run did, or is about to do."""
+        now = self._now()
+        await self._database.write(lambda connection: record_steps(connection, run, done, now=now))
 
     async def finish(
-        self, entry: Entry, result: orchestrator_pb2.ProcessResponse, checkpoint: Checkpoint | None = None
+        self,
+        entry: Entry,
+        result: orchestrator_pb2.ProcessResponse,
+        checkpoint: Checkpoint | None = None,
+        done: Sequence[Step] = (),
     ) -> None:
-        """Record how a turn ended, together with what the conversation remembers from it."""
+        """Record how a turn ended, together with what the conversation remembers from it, and with steps that another
+        turn could go on from.
+        """
         now = self._milliseconds()
         completed = result.status == orchestrator_pb2.TURN_STATUS_COMPLETED
         close = {
@@ -192,6 +220,7 @@ class Ledger:
         def work(connection: Connection) -> None:
             connection.execute(_CLOSE, close)
             connection.execute(_REPLACE_RUN, run)
+            record_steps(connection, result.run_id, done, now=now / 1000)
             if checkpoint is not None:
                 values = {name: getattr(checkpoint, name) for name in Checkpoint.__slots__}
                 connection.execute(_REPLACE_CHECKPOINT, values | {"updated_at": now})
@@ -243,11 +272,19 @@ def _run(connection: Connection, statement: Any, parameters: Any = None) -> None
 # Built once: building a statement costs as much as running it.
 _START = (
     update(events)
-    .where(events.c.id == bindparam("row"), or_(events.c.next_at.is_(None), events.c.next_at <= bindparam("now")))
+    .where(
+        events.c.id == bindparam("row"),
+        events.c.finished_at.is_(None),
+        or_(events.c.next_at.is_(None), events.c.next_at <= bindparam("now")),
+    )
     .values(attempts=events.c.attempts + 1)
     .returning(events.c.payload, events.c.attempts, events.c.failures)
 )
-_NEXT = select(events.c.next_at).where(events.c.id == bindparam("row"))
+_WHY_NOT = (
+    select(events.c.next_at, runs.c.result)
+    .join_from(events, runs, runs.c.event == events.c.id, isouter=True)
+    .where(events.c.id == bindparam("row"))
+)
 _POSTPONE = (
     update(events)
     .where(events.c.id == bindparam("row"))

@@ -44,6 +44,8 @@ events = Table(
     # Turns that failed; the next one comes at `next_at`, null: at once.
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("next_at", BigInteger),
+    # The event whose turn answers this one too, by the turn policy.
+    Column("answered_by", _RowId),
     UniqueConstraint("bot_id", "event_id"),
 )
 Index(
@@ -53,6 +55,12 @@ Index(
     postgresql_where=events.c.finished_at.is_(None),
 )
 
+Index(
+    "events_carried",
+    events.c.answered_by,
+    sqlite_where=events.c.answered_by.is_not(None),
+    postgresql_where=events.c.answered_by.is_not(None),
+)
 # Dead letters: EventStatus.FAILED.
 Index("events_dead", events.c.id, sqlite_where=events.c.status == 2, postgresql_where=events.c.status == 2)
 
@@ -119,3 +127,19 @@ channel_marks = Table(
     Column("updated_at", BigInteger, nullable=False),
 )
 Index("channel_marks_newest", channel_marks.c.bot_id, channel_marks.c.message_id)
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("run", String(32), primary_key=True),
+    # steps.StepKind
+    Column("kind", SmallInteger, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    # Of a tool call: the tool, SHA-256 of its arguments, the idempotency key.
+    Column("name", String(256), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("key", String(25), nullable=False),
+    # JSON; null: the call was about to be made.
+    Column("outcome", LargeBinary),
+    Column("recorded_at", BigInteger, nullable=False),
+)

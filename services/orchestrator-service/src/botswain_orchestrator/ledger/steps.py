@@ -1,0 +1,63 @@
+"""The steps of runs: what a turn that is cut off, or tried again, need not and must not do a second time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import IntEnum
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from botswain_orchestrator.ledger.tables import steps
+
+
+class StepKind(IntEnum):
+    """What a step is."""
+
+    ANSWER = 0
+    """The model's answer of a round."""
+    CALL = 1
+    """A tool call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a run."""
+
+    kind: StepKind
+    number: int
+    """From 1, within its kind."""
+    outcome: bytes | None
+    """What came of it, as JSON; None: it was begun, and nobody knows."""
+    name: str = ""
+    """The tool."""
+    digest: str = ""
+    """Of the arguments."""
+    key: str = ""
+    """The call's idempotency key."""
+
+
+def steps_of(connection: Connection, run: str) -> list[Step]:
+    """What a run has done so far."""
+    rows = connection.execute(_OF_RUN, {"of_run": run})
+    return [Step(StepKind(row.kind), row.number, row.outcome, row.name, row.digest, row.key) for row in rows]
+
+
+def record_steps(connection: Connection, run: str, done: Sequence[Step], *, now: float) -> None:
+    """Note steps; one with the same kind and number is replaced."""
+    if done:
+        more = {"run": run, "recorded_at": int(now * 1000)}
+        connection.execute(_RECORD, [asdict(step) | {"kind": int(step.kind)} | more for step in done])
+
+
+def _record() -> Any:
+    statement = upsert(steps)
+    new = statement.excluded
+    values = {name: new[name] for name in ("outcome", "name", "digest", "key", "recorded_at")}
+    return statement.on_conflict_do_update(index_elements=["run", "kind", "number"], set_=values)
+
+
+_OF_RUN = select(steps).where(steps.c.run == bindparam("of_run")).order_by(steps.c.kind, steps.c.number)
+_RECORD = _record()

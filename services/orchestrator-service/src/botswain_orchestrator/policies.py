@@ -1,0 +1,104 @@
+"""Turn policies: what a message does that comes while its conversation is busy.
+
+- `enqueue`: it waits; every message gets a turn of its own.
+- `coalesce`: those that wait are answered together, by the turn of the newest.
+- `interrupt`: the turn under way is ended; the newest message's turn answers for all.
+- `reject`: it gets no answer.
+
+What was superseded stays in the ledger with the event that answers it, so a restart changes nothing; its text is part
+of the conversation that the answering turn reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Literal, TypeAlias
+
+from botswain_proto.v1 import orchestrator_pb2
+from botswain_services.logs import get_logger
+
+from botswain_orchestrator.lanes import Lanes
+from botswain_orchestrator.ledger import Database, Entry
+from botswain_orchestrator.ledger.superseding import supersede
+from botswain_orchestrator.metrics import SUPERSEDED
+
+log = get_logger(__name__)
+
+TurnPolicy: TypeAlias = Literal["enqueue", "coalesce", "interrupt", "reject"]
+Run: TypeAlias = Callable[[Entry], Awaitable[float | None]]
+Finished: TypeAlias = Callable[[Entry, orchestrator_pb2.ProcessResponse], None]
+
+_TOGETHER = "answered together with a later message of the conversation (TURN_POLICY)"
+_REJECTED = "the conversation was busy (TURN_POLICY=reject)"
+
+
+class Turnstile:
+    """Lets entries have their turns by the policy.
+
+    Args:
+        run: runs the turn of one entry.
+        finished: told the result of an entry that gets none.
+    """
+
+    def __init__(
+        self, policy: TurnPolicy, database: Database, lanes: Lanes[Entry], *, run: Run, finished: Finished
+    ) -> None:
+        self._policy = policy
+        self._database = database
+        self._lanes = lanes
+        self._run = run
+        self._finished = finished
+        self._rejecting: set[asyncio.Task[None]] = set()
+
+    def admit(self, entry: Entry) -> bool:
+        """Whether a new entry may stand in its lane; under `reject` it may not while the lane is busy."""
+        if self._policy != "reject" or not self._lanes.busy(entry.lane):
+            return True
+        task = asyncio.get_running_loop().create_task(self._reject(entry), name=f"reject {entry.id}")
+        self._rejecting.add(task)
+        task.add_done_callback(self._rejecting.discard)
+        return False
+
+    async def run(self, entry: Entry) -> float | None:
+        """Run the entry's turn, or leave it to a newer one."""
+        if self._policy in ("enqueue", "reject"):
+            return await self._run(entry)
+        newer = self._lanes.newest(entry.lane)
+        interrupts = self._policy == "interrupt"
+        if newer is not None and await self._supersede(entry, newer, _TOGETHER, started=interrupts):
+            return None
+        return await (self._run_until_newer(entry) if interrupts else self._run(entry))
+
+    async def close(self) -> None:
+        """Wait for what is still to be written."""
+        await asyncio.gather(*self._rejecting, return_exceptions=True)
+
+    async def _run_until_newer(self, entry: Entry) -> float | None:
+        turn = asyncio.ensure_future(self._run(entry))
+        arrival = asyncio.ensure_future(self._lanes.arrival(entry.lane))
+        try:
+            await asyncio.wait({turn, arrival}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            turn.cancel()
+            arrival.cancel()
+            await asyncio.wait({turn, arrival})
+        if not turn.cancelled():
+            return turn.result()
+        newer = self._lanes.newest(entry.lane)
+        if newer is None:  # given back meanwhile: both have their turns after the next start
+            return 0.0
+        # A turn that was over all the same says so when it is run again.
+        return None if await self._supersede(entry, newer, _TOGETHER, started=True) else 0.0
+
+    async def _reject(self, entry: Entry) -> None:
+        await self._supersede(entry, None, _REJECTED, started=False)
+
+    async def _supersede(self, entry: Entry, by: Entry | None, reason: str, *, started: bool) -> bool:
+        result = await supersede(self._database, entry, by=by, reason=reason, started=started)
+        if result is None:
+            return False
+        SUPERSEDED.labels(self._policy).inc()
+        log.info("event_superseded", event_id=result.event_id, correlation_id=result.correlation_id, reason=reason)
+        self._finished(entry, result)
+        return True
