@@ -24,6 +24,8 @@ CHANNEL_OPTIONS: list[tuple[str, int]] = [
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),
+    # Connections are otherwise shared by address in the whole process, and with them the backoff of one that failed before.
+    ("grpc.use_local_subchannel_pool", 1),
 ]
 
 Metadata = tuple[tuple[str, str], ...]
