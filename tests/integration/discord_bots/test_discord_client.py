@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from contextlib import asynccontextmanager
 
 import pytest
@@ -142,3 +143,15 @@ async def test_a_bot_can_start_again(sim):
             assert client.is_ready
             assert (await sim.command("ping"))["content"] == "pong"
         assert not client.is_ready
+
+
+async def test_a_bot_that_is_still_connecting_can_be_stopped(sim, monkeypatch):
+    """`start_bot()` returns, also when Discord never answered."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("DISCORD_API_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        client = DiscordClient(token="t")
+        task = asyncio.create_task(client.start_bot())
+        await until(lambda: client._running is not None)
+        await client.stop_bot()
+        async with asyncio.timeout(10):
+            await task

@@ -233,9 +233,11 @@ class DiscordClient:
             self.bot.clear()
             self.bot.http.connector = discord.utils.MISSING  # it keeps the closed one
         self._bot_loop = asyncio.get_running_loop()
-        self._running = asyncio.create_task(self.bot.start(token), name="bot")
+        running = self._running = asyncio.create_task(self.bot.start(token), name="bot")
         try:
-            await asyncio.shield(self._running)
+            await asyncio.wait({running})
+            if not running.cancelled():  # by `stop_bot`
+                running.result()
         except discord.LoginFailure:
             raise DiscordRefusedError(REFUSED_TOKEN) from None
         except discord.PrivilegedIntentsRequired:
