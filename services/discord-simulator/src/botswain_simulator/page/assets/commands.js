@@ -51,6 +51,13 @@ export function entryOf(text, entries) {
   );
 }
 
+/**
+ * What bots offered for their options, by command and option: a line shows a choice's name, the command wants its value. It outlives
+ * the command's object, which is replaced whenever the bot registers its commands anew.
+ */
+const offered = new Map();
+const offersOf = (command, option) => offered.get(`${command.id} ${option.name}`) ?? [];
+
 const ARGUMENT = /([\p{L}\p{N}_-]+):(?:"((?:\\.|[^"\\])*)"|([^\s"]\S*)|(?=\s|$))/gu;
 
 /**
@@ -85,7 +92,7 @@ export function parseCommand(text, entries, resolve) {
   const values = [];
   for (const { name, text: value } of readArguments(text, entry)) {
     const option = entry.options.find((candidate) => candidate.name === name);
-    const converted = convert(option, value, resolve);
+    const converted = convert(entry.command, option, value, resolve);
     if (converted.error) return { error: `/${entry.path}: ${converted.error}` };
     values.push({ name, type: option.type, value: converted.value });
   }
@@ -111,7 +118,7 @@ function openOption(text, entry) {
 
 /**
  * What to ask the bot when it completes the option being typed itself: `{command, options, option, start}`, else null.
- * What it offers is kept in `option.offered`, since the line shows a choice's name and the command wants its value.
+ * `offer` takes the answer.
  */
 export function autocompletion(text, entries) {
   const entry = entryOf(text, entries);
@@ -126,9 +133,9 @@ export function autocompletion(text, entries) {
   return { command: entry.command, options: nest(entry, values), option: open.option, start: open.start };
 }
 
-/** The bot's choices as suggestions. */
-export function offer({ option, start }, choices) {
-  option.offered = [...(option.offered ?? []), ...choices];
+/** The bot's choices as suggestions; remembered, so that `parseCommand` finds their values. */
+export function offer({ command, option, start }, choices) {
+  offered.set(`${command.id} ${option.name}`, [...offersOf(command, option), ...choices]);
   return choices.map((choice) => ({
     insert: `${quote(choice.name)} `,
     label: choice.name,
@@ -137,8 +144,8 @@ export function offer({ option, start }, choices) {
   }));
 }
 
-function convert(option, text, resolve) {
-  const choice = [...(option.choices ?? []), ...(option.offered ?? [])].find(
+function convert(command, option, text, resolve) {
+  const choice = [...(option.choices ?? []), ...offersOf(command, option)].find(
     (candidate) => candidate.name.toLowerCase() === text.toLowerCase() || String(candidate.value) === text,
   );
   if (choice) return { value: choice.value };

@@ -96,6 +96,7 @@ export class Composer {
       this.page.actions.toast(`A message holds at most ${MOST_CHARACTERS} characters; this one has ${text.length}.`);
       return;
     }
+    if (text.startsWith("/") && !this.#files.length) await this.suggestions.load();
     if (this.suggestions.command && !this.#files.length) {
       if (await this.page.actions.runCommand(text, this.suggestions.entries)) this.#clear();
       return;

@@ -42,11 +42,16 @@ export class Suggestions {
     return this.area.value.startsWith("/") && this.entries.length > 0;
   }
 
+  /** Gets the commands that can be used here; Enter may come before they do. */
+  async load() {
+    this.entries = flatten(await this.page.actions.loadCommands(this.page.state.selected));
+  }
+
   async update() {
     const { value, selectionEnd: caret } = this.area;
     if (value.startsWith("/") && !value.includes("\n")) {
       const channelId = this.page.state.selected;
-      this.entries = flatten(await this.page.actions.loadCommands(channelId));
+      await this.load();
       if (this.area.value !== value || this.page.state.selected !== channelId) return;
       this.#showCommands(value);
       return;
