@@ -210,11 +210,12 @@ async def fake_discord() -> AsyncIterator[FakeDiscord]:
 @pytest.fixture(autouse=True)
 async def _no_process_is_left() -> AsyncIterator[None]:
     """What a test started has ended when it ends."""
-    before = set(psutil.Process().children(recursive=True))  # another file's browser, say
+    before = set(psutil.Process().children())  # another file's browser, say, which starts processes of its own
     yield
 
     def left() -> list[str]:
-        found = set(psutil.Process().children(recursive=True)) - before
+        tops = set(psutil.Process().children()) - before
+        found = tops.union(*(top.children(recursive=True) for top in tops if top.is_running()))
         return [str(child) for child in found if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
 
     await until(lambda: not left(), f"no child is left: {left()}")
