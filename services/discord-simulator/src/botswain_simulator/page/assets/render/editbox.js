@@ -31,7 +31,8 @@ export function editBox(message, page) {
     else page.askDelete(message);
     page.focusComposer();
   };
-  requestAnimationFrame(() => {
+  // Before anything else can happen, but after it is in the page: a key pressed now belongs into the text.
+  queueMicrotask(() => {
     fit();
     area.focus();
     area.setSelectionRange(area.value.length, area.value.length);
