@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from botswain_proto.v1 import event_pb2, execution_pb2, execution_pb2_grpc, orch
 from botswain_services.auth import TokenIssuer, TokenVerifier
 from botswain_services.lifecycle import serve
 from botswain_services.rpc import Peer, RpcServer, connect
+from postgres import PostgresServer, running_postgres
 
 SECRET = "a-secret-for-these-tests-alone-32b"
 DEADLINE = 20.0
@@ -157,6 +158,39 @@ class Orchestrator:
         await self._task
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server, for all tests of a worker."""
+    with running_postgres(durable=False) as server:
+        yield server
+
+
+_databases: dict[Path, str] = {}
+
+
+def database_url(folder: Path) -> str:
+    """The ledger of a test: a file in its folder, unless `each_engine` gave it another."""
+    return _databases.get(folder, f"sqlite:///{folder}/ledger.db")
+
+
+@pytest.fixture
+def own_database(postgres: PostgresServer, tmp_path: Path) -> Iterator[str]:
+    """An empty PostgreSQL database for one test; its URL."""
+    name = f"test_{next(_numbers)}"
+    yield postgres.create_database(name)
+    postgres.drop_database(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def each_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Runs a test once on each engine."""
+    engine: str = request.param
+    if engine == "postgresql":
+        _databases[tmp_path] = request.getfixturevalue("own_database")
+    yield engine
+    _databases.pop(tmp_path, None)
+
+
 @contextlib.asynccontextmanager
 async def running(folder: Path, execution_port: int, **settings: Any) -> AsyncIterator[Orchestrator]:
     """Run an orchestrator with its ledger in `folder`."""
@@ -164,7 +198,7 @@ async def running(folder: Path, execution_port: int, **settings: Any) -> AsyncIt
         http_port=0,
         grpc_port=0,
         service_auth_secret=SECRET,
-        database_url=f"sqlite:///{folder}/ledger.db",
+        database_url=database_url(folder),
         execution_service_url=f"grpc://127.0.0.1:{execution_port}",
         shutdown_grace_seconds=settings.pop("shutdown_grace_seconds", 5.0),
         **{"turn_attempts": 2, "turn_retry_seconds": 0.01} | settings,

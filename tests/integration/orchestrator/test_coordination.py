@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ from botswain_services.rpc import Peer, connect
 from google.protobuf.duration_pb2 import Duration
 
 from .conftest import BOT, DEADLINE, SECRET, FakeExecution, Orchestrator, message, running
+
+pytestmark = pytest.mark.usefixtures("each_engine")
 
 
 class Process:
@@ -219,7 +222,7 @@ async def test_a_restart_of_the_orchestrator_costs_no_claim(tmp_path: Path, exec
             await a.hears("granted")
         assert ended.value.code() is grpc.StatusCode.UNAVAILABLE
         await ending
-        later = first.service.coordinator._now() + 3600
+        later = time.time() + 3600
 
     async with running(tmp_path, execution.port) as second, processes(second, "b", "a") as (b, a):
         second.service.coordinator._now = lambda: later

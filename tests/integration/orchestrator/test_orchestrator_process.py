@@ -53,10 +53,10 @@ async def complaint(folder: Path, **variables: str) -> tuple[int | None, str]:
 
 async def test_wrong_settings_end_the_start(tmp_path: Path) -> None:
     """Exit code 2, a line for each variable with what to do; no traceback."""
-    code, stderr = await complaint(tmp_path, MODEL="gpt-5", DATABASE_URL="postgresql://h/db", WORKERS="none")
+    code, stderr = await complaint(tmp_path, MODEL="gpt-5", DATABASE_URL="mysql://h/db", WORKERS="none")
     assert code == 2
     assert "settings: MODEL: 'gpt-5' is not a model that is known. Known forms: scripted" in stderr
-    assert "settings: DATABASE_URL: PostgreSQL isn't supported yet" in stderr
+    assert "settings: DATABASE_URL: not of the form sqlite:///relative/path.db" in stderr
     assert "settings: WORKERS:" in stderr
     assert "Traceback" not in stderr
 

@@ -11,6 +11,8 @@ from botswain_services.auth import TokenIssuer
 
 from .conftest import BOT, CHANNEL, SECRET, FakeExecution, Orchestrator
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 
 def body(**fields: Any) -> dict[str, Any]:
     return {"thread_id": "thread-1", "message": "hello", "correlation_id": "correlation-1", "metadata": {}, **fields}

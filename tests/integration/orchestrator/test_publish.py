@@ -6,9 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
+import pytest
 from botswain_proto.v1 import coordination_pb2, event_pb2, orchestrator_pb2
 
 from .conftest import BOT, FakeExecution, Orchestrator, message
+
+pytestmark = pytest.mark.usefixtures("each_engine")
 
 
 def batch(number: int, *events: event_pb2.InternalEvent, **more: Any) -> orchestrator_pb2.PublishRequest:

@@ -13,6 +13,8 @@ from botswain_proto.v1 import orchestrator_pb2
 
 from .conftest import CHANNEL, TOOLS, FakeExecution, message, running, serving_execution, until
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 
 class Gate:
     """Holds every tool call until it is opened."""

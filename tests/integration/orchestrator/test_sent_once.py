@@ -16,6 +16,8 @@ from botswain_services.rpc import connect
 from .conftest import DEADLINE, SECRET, FakeExecution, message, running, until
 from .test_orchestrator_process import line_of, start
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 
 class Discord:
     """What arrived: sends up to a number; the one after it is held and never arrives."""

@@ -13,6 +13,8 @@ from botswain_services.tracing import configure_tracing
 
 from .conftest import BOT, CHANNEL, FakeExecution, Orchestrator, failure, message
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 COMPLETED, FAILED = orchestrator_pb2.TURN_STATUS_COMPLETED, orchestrator_pb2.TURN_STATUS_FAILED
 
 

@@ -13,6 +13,8 @@ from botswain_proto.v1 import orchestrator_pb2
 
 from .conftest import CHANNEL, FakeExecution, Orchestrator, running, until
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 COMPLETED, SUPERSEDED = orchestrator_pb2.TURN_STATUS_COMPLETED, orchestrator_pb2.TURN_STATUS_SUPERSEDED
 
 

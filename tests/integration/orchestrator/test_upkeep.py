@@ -8,9 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from botswain_orchestrator.ledger.upkeep import holdings, remove_old
 
 from .conftest import DEADLINE, FakeExecution, Orchestrator, message, running
+
+pytestmark = pytest.mark.usefixtures("each_engine")
 
 DAY = 86_400_000
 

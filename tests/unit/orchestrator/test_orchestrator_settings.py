@@ -24,13 +24,23 @@ def test_the_defaults() -> None:
     assert settings.model == "scripted"
 
 
-@pytest.mark.parametrize("url", ["postgresql://user:pw@db/x", "postgres://db/x", "postgresql+psycopg://db/x"])
-def test_postgresql_is_refused_in_words(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A PostgreSQL URL says that it isn't supported yet, without repeating its password."""
+@pytest.mark.parametrize("url", ["postgresql://user:pw@db/x", "postgres://db/x", "postgresql+psycopg://db:5433/x"])
+def test_postgresql_is_taken(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In each of the forms in use; and no representation of the settings shows the password."""
     monkeypatch.setenv("DATABASE_URL", url)
-    with pytest.raises(SettingsError, match=r"DATABASE_URL: PostgreSQL isn't supported yet") as caught:
+    settings = load_settings(OrchestratorSettings)
+    assert settings.database_url == url
+    assert "pw" not in repr(settings)
+
+
+def test_a_server_without_a_database_is_refused_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error shows the form, not the value."""
+    monkeypatch.setenv("DATABASE_URL", "postgresql://user:hunter2@db")
+    with pytest.raises(
+        SettingsError, match="DATABASE_URL: names no database: postgresql://user:password@host"
+    ) as caught:
         load_settings(OrchestratorSettings)
-    assert "pw" not in str(caught.value)
+    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://x/y", "botswain.db", "sqlite:///"])

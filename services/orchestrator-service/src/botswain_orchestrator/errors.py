@@ -2,6 +2,8 @@
 
 OrchestratorError
 ├── LedgerError              the database can't be opened, or is another program's
+│   ├── LedgerUnavailableError   its server can't be reached
+│   └── FencedError              another orchestrator answers the lane by now
 ├── ToolsUnavailableError    execution-service hasn't told its tools in time
 ├── ModelError               the model gave no answer: what it or its server said
 ├── DeliveryError            nobody could be asked to deliver the answer
@@ -17,6 +19,14 @@ class OrchestratorError(ServiceError):
 
 class LedgerError(OrchestratorError):
     """The database can't be opened, or its schema isn't one this version knows."""
+
+
+class LedgerUnavailableError(LedgerError):
+    """The database's server can't be reached. What was asked is to be asked again."""
+
+
+class FencedError(LedgerError):
+    """This orchestrator took too long to be heard of, and another one answers the lane by now."""
 
 
 class ToolsUnavailableError(OrchestratorError):

@@ -16,11 +16,15 @@ from botswain_orchestrator.events import MAX_ID, check, lane_of
 from botswain_orchestrator.lanes import Lanes
 from botswain_orchestrator.ledger import Entry, Ledger, Recording
 from botswain_orchestrator.metrics import EVENTS
+from botswain_orchestrator.ownership import Desk, Owner
 
 log = get_logger(__name__)
 
 _DRAINING = "the orchestrator is ending; send the event again"
 _LATER = "the orchestrator is ending; the event is recorded and will be answered after the next start"
+
+_LOOK_AGAIN = 0.25
+"""Seconds between two looks for the result of a turn that another orchestrator may run."""
 
 _Waiter: TypeAlias = "asyncio.Future[orchestrator_pb2.ProcessResponse]"
 
@@ -38,26 +42,32 @@ class Taken:
 
 
 class Intake:
-    """Records events and hands them to the lanes; tells who waits how their turns ended.
+    """Records events; puts those of this orchestrator into their lanes; tells who waits how their turns ended.
 
     Args:
         ledger: records.
         lanes: run turns.
+        own: makes the owner that says which events are this orchestrator's, given where to deliver them.
+        shared: other orchestrators may answer what is recorded here.
         admit: asked of each new event, in order; False: it is not to have a turn, and whoever says so ends it.
     """
 
-    def __init__(self, ledger: Ledger, lanes: Lanes[Entry], *, admit: Callable[[Entry], bool] = lambda _: True) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        lanes: Lanes[Entry],
+        *,
+        own: Callable[[Desk], Owner],
+        shared: bool = False,
+        admit: Callable[[Entry], bool] = lambda _: True,
+    ) -> None:
         self._ledger = ledger
         self._lanes = lanes
+        self._shared = shared
         self._admit = admit
         self._waiters: defaultdict[int, list[_Waiter]] = defaultdict(list)
         self.draining = asyncio.Event()
-
-    async def resume(self) -> int:
-        """Queue the events that were recorded before and not answered; how many."""
-        entries = await self._ledger.unfinished()
-        self.enqueue(entries)
-        return len(entries)
+        self.owner = own(self)
 
     async def take(
         self,
@@ -120,8 +130,21 @@ class Intake:
         recording = await self._ledger.record([(lane_of(event), event)], committed=recorded)
         EVENTS.labels("recorded" if recording.new else "duplicate").inc()
         if recording.new:
-            return await waiter
+            return await self._result(event, waiter)
         return _as_duplicate(await self._first_result(event, waiter))
+
+    async def _result(self, event: event_pb2.InternalEvent, waiter: _Waiter) -> orchestrator_pb2.ProcessResponse:
+        """What the turn comes to; looked for in the ledger too, where another orchestrator may run it."""
+        while self._shared:
+            await asyncio.wait({waiter}, timeout=_LOOK_AGAIN)
+            if waiter.done():
+                break
+            receipt = await self._ledger.receipt(event.bot_id, event.event_id)
+            if receipt is not None and receipt.result is not None:
+                return receipt.result
+            if self.draining.is_set():
+                raise DrainingError(_LATER)
+        return await waiter
 
     async def _first_result(self, event: event_pb2.InternalEvent, waiter: _Waiter) -> orchestrator_pb2.ProcessResponse:
         receipt = await self._ledger.receipt(event.bot_id, event.event_id)
@@ -135,7 +158,7 @@ class Intake:
             return receipt.result
         if self.draining.is_set():
             raise DrainingError(_LATER)
-        return await waiter
+        return await self._result(event, waiter)
 
     def finished(self, entry: Entry, result: orchestrator_pb2.ProcessResponse) -> None:
         """Tell those who wait for `entry`."""
@@ -146,22 +169,34 @@ class Intake:
     def drain(self) -> None:
         """Take nothing new, start no turn; those who wait for a turn that didn't start are told so."""
         self.draining.set()
-        for entry in self._lanes.close():
-            self.postpone(entry)
+        self._given_back(self._lanes.close())
+        self.owner.leave()
 
     def _recorded(self, recording: Recording) -> None:
-        for entry in recording.new:
-            if self._admit(entry):
-                self.enqueue([entry])
+        self.owner.recorded(recording.new)
 
-    def enqueue(self, entries: Iterable[Entry]) -> None:
-        """Put recorded events into their lanes."""
+    def deliver(self, entry: Entry, *, fresh: bool) -> None:
+        """Put an event into its lane, unless it is new and not admitted."""
+        if fresh and not self._admit(entry):
+            self.owner.done(entry)
+        elif not self._lanes.put(entry.lane, entry):
+            self._given_back([entry])
+
+    def withdraw(self, matches: Callable[[str], bool]) -> None:
+        """Take back what waits in some lanes: another orchestrator answers it."""
+        self._given_back(self._lanes.withdraw(lambda lane: matches(str(lane))))
+
+    def _given_back(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
-            if not self._lanes.put(entry.lane, entry):
-                self.postpone(entry)
+            self.postpone(entry)
+            self.owner.done(entry)
 
     def postpone(self, entry: Entry) -> None:
-        """The event's turn comes after the next start; who waits for it is told."""
+        """The event's turn comes after the next start, or is another orchestrator's; who waits for it here is told, unless
+        the latter may be.
+        """
+        if self._shared and not self.draining.is_set():
+            return
         for waiter in self._waiters.pop(entry.id, ()):
             if not waiter.done():  # else its caller went away
                 waiter.set_exception(DrainingError(_LATER))

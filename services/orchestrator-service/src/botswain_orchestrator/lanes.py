@@ -122,15 +122,21 @@ class Lanes(Generic[Item]):
             for wait in waits:
                 wait.cancel()
 
+    def withdraw(self, matches: Callable[[Hashable], bool]) -> list[Item]:
+        """Take back what waits in the lanes that match; what runs goes on."""
+        withdrawn: list[Item] = []
+        for lane, queue in self._queues.items():
+            if queue and matches(lane):
+                withdrawn += queue
+                queue.clear()
+        self.waiting -= len(withdrawn)
+        return withdrawn
+
     def close(self) -> list[Item]:
         """Start nothing more; the items that were waiting."""
         self._draining = True
         self._closed.set()
-        given_back = [item for queue in self._queues.values() for item in queue]
-        for queue in self._queues.values():
-            queue.clear()
-        self.waiting = 0
-        return given_back
+        return self.withdraw(lambda _: True)
 
     async def drain(self) -> None:
         """Close, and wait for what runs."""

@@ -18,6 +18,10 @@ TURN_SECONDS = Histogram(
 TOOL_CALLS = Counter("botswain_orchestrator_tool_calls", "Tool calls, the fallback's included.", ["tool", "outcome"])
 LANES = Gauge("botswain_orchestrator_lanes", "Conversations with something to do.")
 WAITING = Gauge("botswain_orchestrator_waiting_events", "Recorded events whose turn has not started in this process.")
+PARTITIONS_HELD = Gauge(
+    "botswain_orchestrator_partitions",
+    "Partitions of lanes that this orchestrator answers, where several share a database.",
+)
 CLAIMS = Counter("botswain_orchestrator_claims", "Claims of shards, by what became of them.", ["outcome"])
 IDENTIFIES = Counter("botswain_orchestrator_identify_permits", "Asked for an IDENTIFY, by the answer.", ["outcome"])
 RETRIES = Counter("botswain_orchestrator_turn_retries", "Turns that failed and are tried again.")

@@ -90,10 +90,10 @@ def add_ledger_endpoints(service: Service, database: Database, intake: Intake) -
 
     async def requeue_deadletters(body: RequeueBody) -> RequeueOut:
         """Have dead letters tried again, at the end of their lanes. Ids of others are left out. "all" takes up to 500."""
-        entries = await requeue(database, None if body.all else body.ids)
-        intake.enqueue(entries)
+        ids, entries = await requeue(database, None if body.all else body.ids)
+        intake.owner.requeued(entries)
         log.info("dead_letters_requeued", events=len(entries))
-        return RequeueOut(requeued=[entry.id for entry in entries])
+        return RequeueOut(requeued=ids)
 
     async def ledger() -> LedgerOut:
         """Counts and ages of what the ledger holds."""

@@ -23,10 +23,12 @@ from botswain_orchestrator.http import add_endpoints
 from botswain_orchestrator.intake import Intake
 from botswain_orchestrator.lanes import Lanes
 from botswain_orchestrator.ledger import Database, Entry, Ledger
+from botswain_orchestrator.ledger.notices import CLAIMS, EVENTS, PARTITIONS, Listener
 from botswain_orchestrator.ledger.superseding import carried
 from botswain_orchestrator.ledger.upkeep import remove_old
 from botswain_orchestrator.metrics import LANES, WAITING
 from botswain_orchestrator.operations import add_ledger_endpoints
+from botswain_orchestrator.ownership import Desk, Owner, SharedOwner, SoleOwner
 from botswain_orchestrator.policies import Turnstile
 from botswain_orchestrator.retries import Retries
 from botswain_orchestrator.rpc import add_servicers
@@ -59,11 +61,14 @@ class OrchestratorService(Service):
         self._database = Database(settings.database_url)
         self.ledger = Ledger(self._database)
         self.coordinator = Coordinator(self._database)
+        self._listener: Listener | None = None
         self._lanes: Lanes[Entry] = Lanes(self._run_turn, workers=settings.workers)
         self._turnstile = Turnstile(
             settings.turn_policy, self._database, self._lanes, run=self._answer, finished=self._turn_finished
         )
-        self._intake = Intake(self.ledger, self._lanes, admit=self._turnstile.admit)
+        self._intake = Intake(
+            self.ledger, self._lanes, own=self._own, shared=self._database.shared, admit=self._turnstile.admit
+        )
         self._peer: Peer | None = None
         self._catalog: ToolCatalog | None = None
         self._turns: TurnRunner | None = None
@@ -83,11 +88,13 @@ class OrchestratorService(Service):
             await self._database.open()
         except LedgerError as error:
             raise StartupError(str(error)) from error
-        await self.coordinator.start()
         await self._build_agent()
-        left = await self._intake.resume()
-        if left:
-            log.info("turns_resumed", events=left)
+        alone = await self._intake.owner.start()
+        if alone:
+            await self.coordinator.start()
+        if self._database.shared:
+            self._listener = Listener(self._database.engine, self._hear, self._look_around)
+            self._listener.start()
 
     async def run(self) -> None:
         """Remove what is old, now and then."""
@@ -113,6 +120,9 @@ class OrchestratorService(Service):
     async def shutdown_cleanup(self) -> None:
         """Let go of everything. A turn that is still under way is ended, and runs again after the next start."""
         await self._lanes.cancel()
+        if self._listener is not None:
+            await self._listener.close()
+        await self._intake.owner.close()
         if self._catalog is not None:
             await self._catalog.close()
         if self._peer is not None:
@@ -172,6 +182,26 @@ class OrchestratorService(Service):
         )
         self._catalog.start()
 
+    def _own(self, desk: Desk) -> Owner:
+        if self._database.shared:
+            return SharedOwner(self._database, self.ledger, desk, lease=self._settings.lease_seconds)
+        return SoleOwner(self.ledger, desk)
+
+    def _hear(self, what: str, about: str) -> None:
+        """Another orchestrator, or this one, has changed something."""
+        owner = self._intake.owner
+        if what == CLAIMS:
+            self.coordinator.ring(about)
+        elif what == PARTITIONS:
+            owner.partitions_moved()
+        elif what == EVENTS:
+            owner.events_came()
+
+    def _look_around(self) -> None:
+        """Anything may have changed."""
+        self.coordinator.ring_all()
+        self._intake.owner.partitions_moved()
+
     async def _answer(self, entry: Entry) -> float | None:
         assert self._turns is not None
         return await self._turns.run(entry)
@@ -184,9 +214,13 @@ class OrchestratorService(Service):
 
     async def _run_turn(self, entry: Entry) -> float | None:
         pause = await self._turnstile.run(entry)
-        if pause is not None and self._intake.draining.is_set():
+        owner = self._intake.owner
+        if pause is not None and not self._intake.draining.is_set() and owner.keeps(entry):
+            return pause
+        if pause is not None:
             self._intake.postpone(entry)
-        return pause
+        owner.done(entry)
+        return None
 
     def _describe_model_error(self, error: Exception) -> str:
         text = f"{type(error).__name__}: {error}"

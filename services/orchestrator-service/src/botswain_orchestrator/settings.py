@@ -9,6 +9,8 @@ from botswain_services.rpc import parse_target
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from botswain_orchestrator.agent.names import parse_model_name
+from botswain_orchestrator.ledger.engines import parse_database_url
+from botswain_orchestrator.ownership import LEASE
 from botswain_orchestrator.policies import TurnPolicy
 
 SYSTEM_PROMPT = (
@@ -27,7 +29,16 @@ class OrchestratorSettings(ServiceSettings):
     grpc_port: int = Field(default=50051, ge=0, le=65535, description="Port of the gRPC API.")
     database_url: str = Field(
         default="sqlite:///data/botswain.db",
-        description="The ledger: sqlite:///relative/path.db or sqlite:////absolute/path.db; folders are made.",
+        repr=False,
+        description="The ledger: sqlite:///relative/path.db, sqlite:////absolute/path.db (folders are made) or "
+        "postgresql://user:password@host:port/database, which several orchestrators can share.",
+    )
+    lease_seconds: float = Field(
+        default=LEASE,
+        ge=1,
+        le=300,
+        description="Where several orchestrators share the database: seconds after which one that isn't heard from is dead, "
+        "and the others answer its conversations.",
     )
     execution_service_url: str = Field(
         default="grpc://execution-service:50052",
@@ -75,15 +86,8 @@ class OrchestratorSettings(ServiceSettings):
 
     @field_validator("database_url")
     @classmethod
-    def _only_sqlite(cls, value: str) -> str:
-        scheme = value.partition(":")[0]
-        if scheme.partition("+")[0] in ("postgres", "postgresql"):
-            raise ValueError("PostgreSQL isn't supported yet; use a SQLite file: sqlite:///data/botswain.db")
-        if not value.startswith("sqlite:///") or value == "sqlite:///" or ":memory:" in value:
-            raise ValueError(
-                "not of the form sqlite:///relative/path.db or sqlite:////absolute/path.db "
-                "(a database in memory would lose events)"
-            )
+    def _known_engine(cls, value: str) -> str:
+        parse_database_url(value)
         return value
 
     @field_validator("execution_service_url")

@@ -15,21 +15,25 @@ from botswain_proto.v1 import event_pb2, orchestrator_pb2
 from botswain_services.logs import bound, get_logger
 from botswain_services.tracing import span
 from google.protobuf.duration_pb2 import Duration
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from botswain_orchestrator.agent.catalog import NO_TOOLS, ToolCatalog, ToolSet
 from botswain_orchestrator.agent.graph import Agent
 from botswain_orchestrator.agent.journal import Journal
 from botswain_orchestrator.agent.memory import LedgerSaver
 from botswain_orchestrator.agent.turn import Turn
-from botswain_orchestrator.errors import OrchestratorError, ToolsUnavailableError
+from botswain_orchestrator.errors import FencedError, LedgerUnavailableError, OrchestratorError, ToolsUnavailableError
 from botswain_orchestrator.events import reply_channel
 from botswain_orchestrator.ids import run_id
 from botswain_orchestrator.ledger import Entry, Ledger, Started
+from botswain_orchestrator.ledger.engines import reason_of
 from botswain_orchestrator.metrics import DEAD_LETTERS, RETRIES, TURN_SECONDS, TURNS
 from botswain_orchestrator.retries import Retries
 
 log = get_logger(__name__)
 
+LEDGER_PAUSE = 2.0
+"""Seconds until a turn is tried again that the ledger's database could not be told of."""
 PATIENCE_WITHOUT_CHANNEL = 5.0
 """Seconds that an event whose answer goes back to its caller waits for tools; it can do without."""
 
@@ -73,11 +77,21 @@ class TurnRunner:
         leaves the event to the next start.
         """
         try:
-            started = await self._ledger.start(entry)
-        except Exception as error:  # noqa: BLE001 - the ledger's engine has exceptions of its own, and the lane must go on
-            log.error("turn_not_started", row=entry.id, lane=entry.lane, reason=str(error))  # noqa: TRY400
-            self._finished(entry, _unrecorded(orchestrator_pb2.ProcessResponse(), error))
-            return None
+            return await self._run(entry)
+        except FencedError as error:
+            # Whoever holds the lane now goes on from what is recorded.
+            log.warning("turn_fenced", row=entry.id, lane=entry.lane, reason=str(error))
+        except (LedgerUnavailableError, OperationalError) as error:
+            log.error("turn_not_recorded", row=entry.id, lane=entry.lane, reason=reason_of(error))  # noqa: TRY400
+            return LEDGER_PAUSE
+        except SQLAlchemyError as error:
+            # What the database refuses once it refuses again: the lane must go on.
+            log.error("turn_not_recorded", row=entry.id, lane=entry.lane, reason=reason_of(error))  # noqa: TRY400
+            self._finished(entry, _unrecorded(error))
+        return None
+
+    async def _run(self, entry: Entry) -> float | None:
+        started = await self._ledger.start(entry)
         if isinstance(started, float):
             return started
         if isinstance(started, orchestrator_pb2.ProcessResponse):
@@ -90,33 +104,27 @@ class TurnRunner:
             span("turn", traceparent=event.traceparent, attributes={"run.id": run, "event.id": event.event_id}),
         ):
             began = time.perf_counter()
-            turn, failure = await self._answer(started, run, entry)
-            seconds = time.perf_counter() - began
-            checkpoint = self._memory.take(entry.lane)
-            if failure is not None:
-                checkpoint = None
-                pause = self._retries.pause(started.failures + 1, self._chance())
-                if pause is not None and await self._postpone(entry, pause, failure, turn):
-                    return pause
-            result = response(turn, seconds=seconds, error=failure)
             try:
-                await self._ledger.finish(entry, result, checkpoint, turn.journal.take() if failure is not None else ())
-            except Exception as problem:  # noqa: BLE001 - as above
-                log.error("turn_not_recorded", reason=str(problem))  # noqa: TRY400
-                result = _unrecorded(result, problem)
+                turn, failure = await self._answer(started, run, entry)
+            finally:
+                checkpoint = self._memory.take(entry.lane)
+            seconds = time.perf_counter() - began
+            if failure is not None:
+                pause = self._retries.pause(started.failures + 1, self._chance())
+                if pause is not None:
+                    return await self._postpone(entry, pause, failure, turn)
+                checkpoint = None
+            result = response(turn, seconds=seconds, error=failure)
+            await self._ledger.finish(entry, result, checkpoint, turn.journal.take() if failure is not None else ())
             _note(result, seconds)
         self._finished(entry, result)
         return None
 
-    async def _postpone(self, entry: Entry, pause: float, failure: str, turn: Turn) -> bool:
-        try:
-            await self._ledger.postpone(entry, pause, turn.run_id, turn.journal.take())
-        except Exception as problem:  # noqa: BLE001 - as above
-            log.error("retry_not_recorded", reason=str(problem))  # noqa: TRY400
-            return False
+    async def _postpone(self, entry: Entry, pause: float, failure: str, turn: Turn) -> float:
+        await self._ledger.postpone(entry, pause, turn.run_id, turn.journal.take())
         RETRIES.inc()
         log.warning("turn_to_be_tried_again", reason=failure, seconds=round(pause, 1))
-        return True
+        return pause
 
     async def _answer(self, started: Started, run: str, entry: Entry) -> tuple[Turn, str | None]:
         """The turn as far as it came, and why it came no further."""
@@ -126,12 +134,14 @@ class TurnRunner:
         try:
             async with asyncio.timeout(self._timeout):
                 done = await self._ledger.steps(run) if started.attempt > 1 else []
-                turn.journal = Journal(functools.partial(self._ledger.record_steps, run), done)
+                turn.journal = Journal(functools.partial(self._ledger.record_steps, entry, run), done)
                 turn.carried = await self._carried(entry)
                 turn.tools = await self._tools(event, turn)
                 await self._agent.answer(turn, entry.lane)
         except TimeoutError:
             return turn, f"the turn took longer than {self._timeout:g} s (TURN_TIMEOUT_SECONDS)"
+        except FencedError:
+            raise
         except Exception as error:  # noqa: BLE001 - a turn that breaks, however it breaks, must not take its lane along
             if not isinstance(error, OrchestratorError):
                 # Without the frames' variables, which could hold a key.
@@ -170,12 +180,11 @@ def response(turn: Turn, *, seconds: float, error: str | None) -> orchestrator_p
     )
 
 
-def _unrecorded(result: orchestrator_pb2.ProcessResponse, error: Exception) -> orchestrator_pb2.ProcessResponse:
-    failed = orchestrator_pb2.ProcessResponse()
-    failed.CopyFrom(result)
-    failed.status = orchestrator_pb2.TURN_STATUS_FAILED
-    failed.error = f"the ledger did not take it: {error}; the event's turn runs again after the next start"
-    return failed
+def _unrecorded(error: Exception) -> orchestrator_pb2.ProcessResponse:
+    return orchestrator_pb2.ProcessResponse(
+        status=orchestrator_pb2.TURN_STATUS_FAILED,
+        error=f"the ledger did not take it: {reason_of(error)}; the event's turn runs again after the next start",
+    )
 
 
 def duration(seconds: float) -> Duration:

@@ -1,7 +1,8 @@
 """The coordinator: each step of the protocol is one transaction over a bot's row (load, a pure function, store).
 
 Those who stand in line are woken by a bell that rings after every commit that changed the line, so a release becomes
-the next one's grant within the time of two commits. The row is the truth, not this process's memory: a claim, its
+the next one's grant within the time of two commits; where several orchestrators share the database, those of the others
+are rung too. The row is the truth, not this process's memory: a claim, its
 epoch and the identify permits outlive the orchestrator. While none runs, nobody can renew; so at start every claim
 gets one more TTL, and a holder that comes back finds its claim.
 """
@@ -9,7 +10,6 @@ gets one more TTL, and a holder that comes back finds its claim.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -22,6 +22,8 @@ from sqlalchemy import Connection
 from botswain_orchestrator.coordination.claims import Claims, current_epoch, enter, extend, grant, hang_up, leave, renew
 from botswain_orchestrator.coordination.permits import Answer, Budget, observe, permit
 from botswain_orchestrator.ledger import Database, shards
+from botswain_orchestrator.ledger.engines import now_in
+from botswain_orchestrator.ledger.notices import CLAIMS, announce
 
 log = get_logger(__name__)
 
@@ -57,7 +59,7 @@ class Coordinator:
 
     Args:
         database: where they are kept.
-        now: the ledger's clock, in seconds.
+        now: the clock, in seconds, where the database's own is not to be used.
         ttl: of a claim, in seconds.
         window: time to come back after a call broke, in seconds.
     """
@@ -66,7 +68,7 @@ class Coordinator:
         self,
         database: Database,
         *,
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] | None = None,
         ttl: float = TTL,
         window: float = WINDOW,
     ) -> None:
@@ -79,10 +81,10 @@ class Coordinator:
         self.draining = asyncio.Event()
 
     async def start(self) -> None:
-        """Give every claim that is recorded one TTL from now."""
+        """Give every claim that is recorded one TTL from now: no orchestrator was there to renew it."""
 
         def work(connection: Connection) -> int:
-            now, found = self._now(), 0
+            now, found = self._time(connection), 0
             for bot_id in shards.bots(connection):
                 claims, permits = shards.load(connection, bot_id)
                 if claims.line:
@@ -97,8 +99,7 @@ class Coordinator:
     def drain(self) -> None:
         """The process is ending: calls end, claims stay as they are."""
         self.draining.set()
-        for bot_id in list(self._bells):
-            self.ring(bot_id)
+        self.ring_all()
 
     async def close(self) -> None:
         """Wait for what is still to be written."""
@@ -119,6 +120,11 @@ class Coordinator:
         """Wake those who stand in this bot's line."""
         for ring in list(self._bells.get(bot_id, ())):
             ring()
+
+    def ring_all(self) -> None:
+        """Wake all who stand in a line."""
+        for bot_id in list(self._bells):
+            self.ring(bot_id)
 
     async def enter(self, who: Standing) -> View:
         """Stand in line; have the shards when they are free."""
@@ -196,7 +202,7 @@ class Coordinator:
         """
 
         def work(connection: Connection) -> Answer:
-            now = self._now()
+            now = self._time(connection)
             claims, permits = shards.load(connection, bot_id)
             current = current_epoch(claims, shard_count, shard_id, now=now)
             if (current or 0) != epoch:
@@ -213,12 +219,15 @@ class Coordinator:
 
     async def _step(self, bot_id: str, change: Callable[[Claims, float], Claims]) -> View:
         def work(connection: Connection) -> tuple[View, bool]:
-            now = self._now()
+            now = self._time(connection)
             before, permits = shards.load(connection, bot_id)
             after = change(before, now)
             if after != before:
                 shards.store(connection, bot_id, after, permits, now=now)
-            return View(after, now), _places(after) != _places(before)
+            moved = _places(after) != _places(before)
+            if moved:
+                announce(connection, CLAIMS, bot_id)
+            return View(after, now), moved
 
         def committed(outcome: tuple[View, bool]) -> None:
             if outcome[1]:
@@ -226,6 +235,9 @@ class Coordinator:
 
         view, _ = await self._database.write(work, committed=committed)
         return view
+
+    def _time(self, connection: Connection) -> float:
+        return self._now() if self._now is not None else now_in(connection)
 
 
 def _places(claims: Claims) -> list[tuple[str, int | None, str]]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from botswain_proto.v1 import orchestrator_pb2
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from botswain_orchestrator.ledger.database import Database
 from botswain_orchestrator.ledger.ledger import Entry, EventStatus
+from botswain_orchestrator.ledger.notices import EVENTS, announce
 from botswain_orchestrator.ledger.tables import events, runs
 
 _DEAD = events.c.status == EventStatus.FAILED.value
@@ -56,23 +57,34 @@ def _letter(row: Any) -> DeadLetter:
     return DeadLetter(**fields, reason=result.error)
 
 
-async def requeue(database: Database, ids: Sequence[int] | None) -> list[Entry]:
+async def requeue(database: Database, ids: Sequence[int] | None) -> tuple[list[int], list[Entry]]:
     """Make dead letters wait for a turn again, with all their attempts; None: every one, oldest first, a part at a time.
 
-    What the failed turns already did stays recorded, so they go on from there.
+    What the failed turns already did stays recorded, so they go on from there. They are numbered anew: they stand at the
+    end of their lanes, and are found there as new events are.
+
+    Returns:
+        The ids that they had, and what they are now.
     """
 
-    def work(connection: Connection) -> list[Entry]:
+    def work(connection: Connection) -> tuple[list[int], list[Entry]]:
         chosen = _DEAD if ids is None else _DEAD & events.c.id.in_(ids)
-        query = select(events.c.id, events.c.lane).where(chosen).order_by(events.c.id).limit(_LARGEST_LIST)
-        entries = [Entry(*row) for row in connection.execute(query)]
-        rows = [entry.id for entry in entries]
-        connection.execute(delete(runs).where(runs.c.event.in_(rows)))
-        connection.execute(
-            update(events)
-            .where(events.c.id.in_(rows))
-            .values(status=EventStatus.RECORDED.value, finished_at=None, failures=0, next_at=None)
-        )
-        return entries
+        query = select(events).where(chosen).order_by(events.c.id).limit(_LARGEST_LIST)
+        found = [dict(row._mapping) for row in connection.execute(query)]
+        known = [row["id"] for row in found]
+        connection.execute(delete(runs).where(runs.c.event.in_(known)))
+        connection.execute(delete(events).where(events.c.id.in_(known)))
+        entries = [_anew(connection, row) for row in found]
+        if entries:
+            announce(connection, EVENTS)
+        return known, entries
 
     return await database.write(work)
+
+
+def _anew(connection: Connection, row: dict[str, Any]) -> Entry:
+    before = row.pop("id")
+    row |= {"status": EventStatus.RECORDED.value, "finished_at": None, "failures": 0, "next_at": None}
+    number = connection.execute(insert(events).values(row).returning(events.c.id)).scalar_one()
+    connection.execute(update(events).where(events.c.answered_by == before).values(answered_by=number))
+    return Entry(number, row["lane"])

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
 from botswain_proto.v1 import coordination_pb2, event_pb2, orchestrator_pb2
 from sqlalchemy import Connection, and_, bindparam, or_, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
-from botswain_orchestrator.ledger import shards
+from botswain_orchestrator.ledger import replicas, shards
 from botswain_orchestrator.ledger.database import Database
+from botswain_orchestrator.ledger.engines import now_in
+from botswain_orchestrator.ledger.notices import EVENTS, announce
+from botswain_orchestrator.ledger.partitions import partition_of
+from botswain_orchestrator.ledger.statements import PerEngine, replacing
 from botswain_orchestrator.ledger.steps import Step, record_steps, steps_of
 from botswain_orchestrator.ledger.tables import checkpoints, cursors, events, runs
 
@@ -39,6 +42,8 @@ class Entry:
 
     id: int
     lane: str
+    epoch: int = 0
+    """Under which this orchestrator holds the lane's partition; 0 where there is one orchestrator alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,7 @@ class Ledger:
                 "status": EventStatus.RECORDED,
                 "attempts": 0,
                 "received_at": int(now * 1000),
+                "partition": partition_of(lane),
             }
             for lane, event in batch
         ]
@@ -126,7 +132,11 @@ class Ledger:
         def work(connection: Connection) -> Recording:
             new = _insert_events(connection, rows)
             shards.mark(connection, marks, now=now)
-            moved = cursor is None or shards.move_cursor(connection, bot_id, cursor, epoch=epoch, now=now)
+            moved = cursor is None or shards.move_cursor(
+                connection, bot_id, cursor, epoch=epoch, now=self._common_now(connection)
+            )
+            if new:
+                announce(connection, EVENTS)
             return Recording(new, duplicates=len(rows) - len(new), fenced=not moved)
 
         return await self._database.write(work, committed=committed)
@@ -149,9 +159,25 @@ class Ledger:
         return await self._database.read(work)
 
     async def unfinished(self) -> list[Entry]:
-        """The events whose turn is not over, oldest first."""
+        """The events whose turn is not over, oldest first, whoever answers them."""
         query = select(events.c.id, events.c.lane).where(events.c.finished_at.is_(None)).order_by(events.c.id)
         return await self._database.read(lambda connection: [Entry(*row) for row in connection.execute(query)])
+
+    async def unfinished_in(self, held: Mapping[int, int], *, after: int, limit: int) -> list[Entry]:
+        """The events whose turn is not over, oldest first, in some partitions.
+
+        Args:
+            held: epochs by partition.
+            after: those with a higher id.
+            limit: at most so many.
+        """
+        parameters = {"held": list(held), "after": after, "most": limit}
+
+        def work(connection: Connection) -> list[Entry]:
+            rows = connection.execute(_UNFINISHED_IN, parameters)
+            return [Entry(row.id, row.lane, held[row.partition]) for row in rows]
+
+        return await self._database.read(work)
 
     async def start(self, entry: Entry) -> Started | float | orchestrator_pb2.ProcessResponse:
         """Count one more attempt at the event's turn; or how many seconds it has to wait for it; or its result, when its
@@ -160,10 +186,11 @@ class Ledger:
         now = self._milliseconds()
 
         def work(connection: Connection) -> Any:
+            fence(self._database, connection, entry)
             row = connection.execute(_START, {"row": entry.id, "now": now}).one_or_none()
             return row or connection.execute(_WHY_NOT, {"row": entry.id}).one()
 
-        found = await self._database.write(work)
+        found = await self._database.write(work, own=True)
         if hasattr(found, "result"):
             if found.result is not None:
                 return orchestrator_pb2.ProcessResponse.FromString(found.result)
@@ -176,19 +203,25 @@ class Ledger:
         parameters = {"row": entry.id, "at": int((now + seconds) * 1000)}
 
         def work(connection: Connection) -> None:
+            fence(self._database, connection, entry)
             connection.execute(_POSTPONE, parameters)
             record_steps(connection, run, done, now=now)
 
-        await self._database.write(work)
+        await self._database.write(work, own=True)
 
     async def steps(self, run: str) -> list[Step]:
         """What a run has done so far."""
         return await self._database.read(lambda connection: steps_of(connection, run))
 
-    async def record_steps(self, run: str, done: Sequence[Step]) -> None:
-        """Note what a run did, or is about to do."""
+    async def record_steps(self, entry: Entry, run: str, done: Sequence[Step]) -> None:
+        """Note what the run of an event did, or is about to do."""
         now = self._now()
-        await self._database.write(lambda connection: record_steps(connection, run, done, now=now))
+
+        def work(connection: Connection) -> None:
+            fence(self._database, connection, entry)
+            record_steps(connection, run, done, now=now)
+
+        await self._database.write(work, own=True)
 
     async def finish(
         self,
@@ -218,14 +251,15 @@ class Ledger:
         }
 
         def work(connection: Connection) -> None:
+            fence(self._database, connection, entry)
             connection.execute(_CLOSE, close)
-            connection.execute(_REPLACE_RUN, run)
+            connection.execute(_REPLACE_RUN.on(connection), run)
             record_steps(connection, result.run_id, done, now=now / 1000)
             if checkpoint is not None:
                 values = {name: getattr(checkpoint, name) for name in Checkpoint.__slots__}
-                connection.execute(_REPLACE_CHECKPOINT, values | {"updated_at": now})
+                connection.execute(_REPLACE_CHECKPOINT.on(connection), values | {"updated_at": now})
 
-        await self._database.write(work)
+        await self._database.write(work, own=True)
 
     async def checkpoint(self, thread_id: str, namespace: str) -> Checkpoint | None:
         """The latest checkpoint of a thread."""
@@ -261,8 +295,21 @@ class Ledger:
         """Ask the database something; raises when it doesn't answer."""
         await self._database.read(lambda connection: connection.exec_driver_sql("SELECT 1").scalar_one())
 
+    def _common_now(self, connection: Connection) -> float:
+        return now_in(connection) if self._database.shared else self._now()
+
     def _milliseconds(self) -> int:
         return int(self._now() * 1000)
+
+
+def fence(database: Database, connection: Connection, entry: Entry) -> None:
+    """See to it that an event is still this orchestrator's to answer, until the transaction ends.
+
+    Raises:
+        FencedError: another one answers it by now.
+    """
+    if database.shared:
+        replicas.check(connection, partition_of(entry.lane), entry.epoch)
 
 
 def _run(connection: Connection, statement: Any, parameters: Any = None) -> None:
@@ -285,6 +332,16 @@ _WHY_NOT = (
     .join_from(events, runs, runs.c.event == events.c.id, isouter=True)
     .where(events.c.id == bindparam("row"))
 )
+_UNFINISHED_IN = (
+    select(events.c.id, events.c.lane, events.c.partition)
+    .where(
+        events.c.finished_at.is_(None),
+        events.c.id > bindparam("after"),
+        events.c.partition.in_(bindparam("held", expanding=True)),
+    )
+    .order_by(events.c.id)
+    .limit(bindparam("most"))
+)
 _POSTPONE = (
     update(events)
     .where(events.c.id == bindparam("row"))
@@ -298,22 +355,18 @@ _CLOSE = (
 _OF_THREAD = and_(checkpoints.c.thread_id == bindparam("thread"), checkpoints.c.namespace == bindparam("space"))
 _CHECKPOINT = select(*(checkpoints.c[name] for name in Checkpoint.__slots__)).where(_OF_THREAD)
 _CHECKPOINT_ID = select(checkpoints.c.checkpoint_id).where(_OF_THREAD)
-_INSERT_EVENTS = upsert(events).on_conflict_do_nothing().returning(events.c.id, events.c.lane)
+_INSERT_EVENTS = PerEngine(lambda insert: insert(events).on_conflict_do_nothing().returning(events.c.id, events.c.lane))
 
 
 def _insert_events(connection: Connection, rows: list[dict[str, Any]]) -> list[Entry]:
     new: list[Entry] = []
     for start in range(0, len(rows), _LARGEST_INSERT):
-        new += [Entry(*row) for row in connection.execute(_INSERT_EVENTS, rows[start : start + _LARGEST_INSERT])]
+        new += [
+            Entry(*row)
+            for row in connection.execute(_INSERT_EVENTS.on(connection), rows[start : start + _LARGEST_INSERT])
+        ]
     return sorted(new, key=lambda entry: entry.id)
 
 
-def _replacing(table: Any, *keys: str) -> Any:
-    """INSERT, or replace the row with the same keys."""
-    statement = upsert(table)
-    others = {column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
-    return statement.on_conflict_do_update(index_elements=keys, set_=others)
-
-
-_REPLACE_RUN = _replacing(runs, "id")
-_REPLACE_CHECKPOINT = _replacing(checkpoints, "thread_id", "namespace")
+_REPLACE_RUN = replacing(runs, ["id"])
+_REPLACE_CHECKPOINT = replacing(checkpoints, ["thread_id", "namespace"])

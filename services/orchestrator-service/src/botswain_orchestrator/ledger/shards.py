@@ -9,11 +9,11 @@ from typing import Any
 
 from botswain_proto.v1 import coordination_pb2, event_pb2
 from sqlalchemy import Connection, bindparam, or_, select
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from botswain_orchestrator.coordination.claims import Claims, moves_cursor
 from botswain_orchestrator.coordination.codec import dump_claims, dump_permits, load_claims, load_permits
 from botswain_orchestrator.coordination.permits import Permits
+from botswain_orchestrator.ledger.statements import replacing
 from botswain_orchestrator.ledger.tables import channel_marks, claims, cursors
 
 _LARGEST_ID = 2**63 - 1
@@ -28,7 +28,7 @@ def load(connection: Connection, bot_id: str) -> tuple[Claims, Permits]:
 def store(connection: Connection, bot_id: str, claimed: Claims, permits: Permits, *, now: float) -> None:
     """Replace them."""
     row = {"bot_id": bot_id, "claims": dump_claims(claimed), "permits": dump_permits(permits)}
-    connection.execute(_STORE, row | {"updated_at": int(now * 1000)})
+    connection.execute(_STORE.on(connection), row | {"updated_at": int(now * 1000)})
 
 
 def bots(connection: Connection) -> list[str]:
@@ -65,7 +65,7 @@ def move_cursor(
         "cursor": cursor.SerializeToString(),
         "updated_at": int(now * 1000),
     }
-    connection.execute(_FORWARD_CURSOR, row)
+    connection.execute(_FORWARD_CURSOR.on(connection), row)
     return True
 
 
@@ -100,7 +100,7 @@ def marks_in(events: Iterable[event_pb2.InternalEvent]) -> list[dict[str, Any]]:
 def mark(connection: Connection, rows: list[dict[str, Any]], *, now: float) -> None:
     """Note the newest messages of channels."""
     if rows:
-        connection.execute(_MARK, [row | {"updated_at": int(now * 1000)} for row in rows])
+        connection.execute(_MARK.on(connection), [row | {"updated_at": int(now * 1000)} for row in rows])
 
 
 def marks_of(connection: Connection, bot_id: str, *, limit: int) -> list[coordination_pb2.ChannelMark]:
@@ -128,25 +128,15 @@ _CURSOR = select(cursors.c.cursor).where(
 _LOAD = select(claims.c.claims, claims.c.permits).where(claims.c.bot_id == bindparam("bot")).with_for_update()
 
 
-def _replacing(table: Any, keys: list[str], names: list[str], *, where: Any = None) -> Any:
-    """INSERT, or replace `names` of the row with the same keys if `where`."""
-    statement = upsert(table)
-    new = statement.excluded
-    condition = where(new) if where is not None else None
-    return statement.on_conflict_do_update(
-        index_elements=keys, set_={name: new[name] for name in names}, where=condition
-    )
-
-
-_STORE = _replacing(claims, ["bot_id"], ["claims", "permits", "updated_at"])
+_STORE = replacing(claims, ["bot_id"], ["claims", "permits", "updated_at"])
 # A batch sent again after a lost acknowledgement must not move the cursor back.
-_FORWARD_CURSOR = _replacing(
+_FORWARD_CURSOR = replacing(
     cursors,
     ["bot_id", "shard_count", "shard_id"],
     ["session_id", "seq", "cursor", "updated_at"],
     where=lambda new: or_(cursors.c.session_id != new.session_id, cursors.c.seq <= new.seq),
 )
-_MARK = _replacing(
+_MARK = replacing(
     channel_marks,
     ["bot_id", "channel_id"],
     ["guild_id", "message_id", "updated_at"],

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import IntEnum
-from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
-from sqlalchemy.dialects.sqlite import insert as upsert
 
+from botswain_orchestrator.ledger.statements import replacing
 from botswain_orchestrator.ledger.tables import steps
 
 
@@ -49,15 +48,8 @@ def record_steps(connection: Connection, run: str, done: Sequence[Step], *, now:
     """Note steps; one with the same kind and number is replaced."""
     if done:
         more = {"run": run, "recorded_at": int(now * 1000)}
-        connection.execute(_RECORD, [asdict(step) | {"kind": int(step.kind)} | more for step in done])
-
-
-def _record() -> Any:
-    statement = upsert(steps)
-    new = statement.excluded
-    values = {name: new[name] for name in ("outcome", "name", "digest", "key", "recorded_at")}
-    return statement.on_conflict_do_update(index_elements=["run", "kind", "number"], set_=values)
+        connection.execute(_RECORD.on(connection), [asdict(step) | {"kind": int(step.kind)} | more for step in done])
 
 
 _OF_RUN = select(steps).where(steps.c.run == bindparam("of_run")).order_by(steps.c.kind, steps.c.number)
-_RECORD = _record()
+_RECORD = replacing(steps, ["run", "kind", "number"])

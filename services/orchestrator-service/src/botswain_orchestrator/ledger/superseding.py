@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from botswain_orchestrator.ids import run_id
 from botswain_orchestrator.ledger.database import Database
-from botswain_orchestrator.ledger.ledger import Entry, EventStatus
+from botswain_orchestrator.ledger.ledger import Entry, EventStatus, fence
 from botswain_orchestrator.ledger.tables import events, runs
 
 
@@ -40,6 +40,7 @@ async def supersede(
     )
 
     def work(connection: Connection) -> orchestrator_pb2.ProcessResponse | None:
+        fence(database, connection, entry)
         payload = connection.execute(over).scalar_one_or_none()
         if payload is None:
             return None
@@ -58,7 +59,7 @@ async def supersede(
         connection.execute(insert(runs).values(row | {"result": result.SerializeToString(), "finished_at": now}))
         return result
 
-    return await database.write(work)
+    return await database.write(work, own=True)
 
 
 async def carried(database: Database, entry: Entry) -> list[event_pb2.InternalEvent]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Index,
     Integer,
@@ -46,6 +47,8 @@ events = Table(
     Column("next_at", BigInteger),
     # The event whose turn answers this one too, by the turn policy.
     Column("answered_by", _RowId),
+    # `partitions.partition_of()` of the lane.
+    Column("partition", SmallInteger, nullable=False, server_default="0"),
     UniqueConstraint("bot_id", "event_id"),
 )
 Index(
@@ -142,4 +145,24 @@ steps = Table(
     # JSON; null: the call was about to be made.
     Column("outcome", LargeBinary),
     Column("recorded_at", BigInteger, nullable=False),
+)
+
+replicas = Table(
+    "replicas",
+    metadata,
+    # An orchestrator that is alive, one of those that share the database; SQLite files have one, which needs no row.
+    Column("id", String(256), primary_key=True),
+    Column("expires_at", BigInteger, nullable=False),
+    # It ends: it takes nothing any more, and lets go of what it has.
+    Column("leaving", Boolean, nullable=False),
+)
+
+partitions = Table(
+    "partitions",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    # The orchestrator that answers its lanes; null: nobody does.
+    Column("owner", String(256)),
+    # Grows whenever somebody takes it.
+    Column("epoch", BigInteger, nullable=False),
 )
