@@ -123,3 +123,19 @@ async def test_many_batches_at_once_keep_their_order(orchestrator: Orchestrator,
     for channel in range(7):
         said = [int(content) for where, content in execution.sent() if where == str(channel)]
         assert said == [number for number in range(1, 201) if number % 7 == channel]
+
+
+async def test_odd_ids_end_no_stream(orchestrator: Orchestrator, execution: FakeExecution) -> None:
+    """What an engine can't keep is refused by name, or left out; the events beside it are answered."""
+    odd, strange = message("say odd"), message("say strange\0")
+    odd.correlation_id = "a\0b"
+    strange.discord.guild_id = "9" * 300
+    broken = cursor(7, session="s\0")
+    (ack,) = await published(orchestrator, batch(1, odd, strange, message("say plain"), cursor=broken))
+    assert ack.recorded == 2
+    assert [rejected.reason.partition(":")[0].partition(" ")[0] for rejected in ack.rejected] == [
+        "correlation_id",
+        "cursor",
+    ]
+    await execution.wait_for_calls(2)
+    assert [content for _, content in execution.sent()] == ["strange\0", "plain"]

@@ -25,6 +25,7 @@ def test_a_complete_event_passes() -> None:
         ({"event_id": ""}, "event_id"),
         ({"event_id": "x" * 257}, "event_id"),
         ({"correlation_id": "x" * 257}, "correlation_id"),
+        ({"correlation_id": "a\0b"}, "correlation_id"),
         ({"source": event_pb2.EVENT_SOURCE_UNSPECIFIED}, "source"),
         ({"source": 77}, "source"),
         ({"content_type": 77}, "content_type"),

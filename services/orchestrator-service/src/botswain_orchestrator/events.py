@@ -27,9 +27,9 @@ def check(event: event_pb2.InternalEvent, *, bot_id: str = "") -> str | None:
     if bot_id and event.bot_id != bot_id:
         return f"bot_id is {event.bot_id[:MAX_ID]!r}, but the batch is {bot_id!r}'s"
     for name in _IDS:
-        length = len(getattr(event, name))
-        if length > MAX_ID:
-            return f"{name} has {length} characters; at most {MAX_ID} are taken"
+        problem = unfit(name, getattr(event, name))
+        if problem is not None:
+            return problem
     if event.source == event_pb2.EVENT_SOURCE_UNSPECIFIED:
         return "source is not set"
     if event.source not in _SOURCES:
@@ -38,9 +38,16 @@ def check(event: event_pb2.InternalEvent, *, bot_id: str = "") -> str | None:
         return f"content_type is {event.content_type}, which is none that is known"
     if len(event.content) > MAX_CONTENT:
         return f"content has {len(event.content)} characters; at most {MAX_CONTENT} are taken"
-    if len(lane_of(event)) > 4 * MAX_ID:
-        return f"routing.conversation.conversation_id has more than {4 * MAX_ID} characters"
-    return None
+    return unfit("routing.conversation.conversation_id", lane_of(event), most=4 * MAX_ID)
+
+
+def unfit(name: str, value: str, *, most: int = MAX_ID) -> str | None:
+    """Why this can't be an id, in words that name it; None when it can. No database keeps text of any length, and
+    PostgreSQL none with a NUL in it.
+    """
+    if len(value) > most:
+        return f"{name} has {len(value)} characters; at most {most} are taken"
+    return f"{name} has a NUL character in it" if "\0" in value else None
 
 
 def lane_of(event: event_pb2.InternalEvent) -> str:

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from botswain_orchestrator.errors import DrainingError
+from botswain_orchestrator.errors import DrainingError, LedgerUnavailableError
 from botswain_orchestrator.events import check
 from botswain_orchestrator.intake import Intake
 
@@ -61,7 +61,7 @@ def add_endpoints(service: Service, intake: Intake) -> None:
             raise RequestValidationError([_problem(f"metadata.{reason.partition(' ')[0]}", reason)])
         try:
             return to_response(await intake.process(event))
-        except DrainingError as error:
+        except (DrainingError, LedgerUnavailableError) as error:
             raise HTTPException(503, str(error), headers={"Retry-After": "1"}) from None
 
     schema = TaskSchema(name="process", input_schema=ProcessBody, output_schema=ProcessEventResponse)

@@ -12,7 +12,7 @@ from botswain_proto.v1 import coordination_pb2, event_pb2, orchestrator_pb2
 from botswain_services.logs import get_logger
 
 from botswain_orchestrator.errors import DrainingError
-from botswain_orchestrator.events import MAX_ID, check, lane_of
+from botswain_orchestrator.events import MAX_ID, check, lane_of, unfit
 from botswain_orchestrator.lanes import Lanes
 from botswain_orchestrator.ledger import Entry, Ledger, Recording
 from botswain_orchestrator.metrics import EVENTS
@@ -93,9 +93,9 @@ class Intake:
                     correlation_id=event.correlation_id[:MAX_ID],
                     reason=reason,
                 )
-        if cursor is not None and not (bot_id and cursor.shard.count > 0 and cursor.session_id):
-            rejected.append(("", "cursor: bot_id, shard.count or session_id is not set; the cursor was not recorded"))
-            log.warning("cursor_rejected", bot_id=bot_id, shard_count=cursor.shard.count)
+        if cursor is not None and (reason := _unrecordable(cursor, bot_id)) is not None:
+            rejected.append(("", f"cursor: {reason}; the cursor was not recorded"))
+            log.warning("cursor_rejected", bot_id=bot_id[:MAX_ID], shard_count=cursor.shard.count, reason=reason)
             cursor = None
         recording = Recording([], 0)
         if good or cursor is not None:
@@ -200,6 +200,12 @@ class Intake:
         for waiter in self._waiters.pop(entry.id, ()):
             if not waiter.done():  # else its caller went away
                 waiter.set_exception(DrainingError(_LATER))
+
+
+def _unrecordable(cursor: coordination_pb2.ShardCursor, bot_id: str) -> str | None:
+    if not (bot_id and cursor.shard.count > 0 and cursor.session_id):
+        return "bot_id, shard.count or session_id is not set"
+    return unfit("bot_id", bot_id) or unfit("session_id", cursor.session_id)
 
 
 def _as_duplicate(result: orchestrator_pb2.ProcessResponse) -> orchestrator_pb2.ProcessResponse:

@@ -14,7 +14,7 @@ from botswain_services.rpc import RpcServer, caller
 
 from botswain_orchestrator.coordination.coordinator import Coordinator
 from botswain_orchestrator.coordination.rpc import CoordinationServicer
-from botswain_orchestrator.errors import DrainingError
+from botswain_orchestrator.errors import DrainingError, LedgerUnavailableError
 from botswain_orchestrator.events import check
 from botswain_orchestrator.intake import Intake, Taken
 
@@ -58,7 +58,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"event: {reason}")
         try:
             return await self._intake.process(request.event)
-        except DrainingError as error:
+        except (DrainingError, LedgerUnavailableError) as error:
             await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
 
     async def Publish(  # noqa: N802 - gRPC's name  # type: ignore[override]
@@ -74,6 +74,8 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
                 batch_id, recording = ack
                 yield _response(batch_id, await recording)
             await reading
+        except LedgerUnavailableError as error:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
         finally:
             reading.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 
 from botswain_orchestrator.coordination.claims import Claims, current_epoch, enter, extend, grant, hang_up, leave, renew
 from botswain_orchestrator.coordination.permits import Answer, Budget, observe, permit
+from botswain_orchestrator.errors import LedgerUnavailableError
 from botswain_orchestrator.ledger import Database, shards
 from botswain_orchestrator.ledger.engines import now_in
 from botswain_orchestrator.ledger.notices import CLAIMS, announce
@@ -77,7 +78,7 @@ class Coordinator:
         self.ttl = ttl
         self._window = window
         self._bells: defaultdict[str, set[Callable[[], None]]] = defaultdict(set)
-        self._farewells: set[asyncio.Task[View]] = set()
+        self._farewells: set[asyncio.Task[None]] = set()
         self.draining = asyncio.Event()
 
     async def start(self) -> None:
@@ -162,7 +163,13 @@ class Coordinator:
         def change(claims: Claims, now: float) -> Claims:
             return hang_up(claims, who.claimant_id, call=who.call, now=now, window=self._window)
 
-        task = asyncio.get_running_loop().create_task(self._step(who.bot_id, change), name=f"farewell of {who.call}")
+        async def say() -> None:
+            try:
+                await self._step(who.bot_id, change)
+            except LedgerUnavailableError as error:
+                log.info("claim_call_not_ended", claimant=who.claimant_id, reason=str(error))
+
+        task = asyncio.get_running_loop().create_task(say(), name=f"farewell of {who.call}")
         self._farewells.add(task)
         task.add_done_callback(self._farewells.discard)
 

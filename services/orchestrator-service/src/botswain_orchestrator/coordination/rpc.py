@@ -18,11 +18,12 @@ from botswain_services.logs import get_logger
 
 from botswain_orchestrator.coordination.claims import Claimant
 from botswain_orchestrator.coordination.coordinator import Coordinator, Standing, View, checked_shards
+from botswain_orchestrator.errors import LedgerUnavailableError
+from botswain_orchestrator.events import unfit
 from botswain_orchestrator.metrics import CLAIMS, IDENTIFIES
 
 log = get_logger(__name__)
 
-MAX_ID = 256
 _SOON = 0.001
 """Seconds after a claim's end at which it is looked at again."""
 
@@ -83,6 +84,8 @@ class CoordinationServicer(coordination_pb2_grpc.CoordinationServiceServicer):
                 await context.abort(
                     grpc.StatusCode.UNAVAILABLE, "the orchestrator is ending; the claim stays as it is: call again"
                 )
+        except LedgerUnavailableError as error:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
         finally:
             reading.cancel()
             with contextlib.suppress(asyncio.CancelledError, grpc.aio.AbortError):
@@ -161,14 +164,17 @@ class CoordinationServicer(coordination_pb2_grpc.CoordinationServiceServicer):
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, problem)
         known = request.budget_total > 0
         seconds = request.budget_reset_after.ToNanoseconds() / 1e9
-        answer = await self._coordinator.permit(
-            request.bot_id,
-            shard_id=shard.id,
-            shard_count=shard.count,
-            epoch=request.epoch,
-            max_concurrency=request.max_concurrency,
-            told=(request.budget_total, request.budget_remaining, seconds) if known else None,
-        )
+        try:
+            answer = await self._coordinator.permit(
+                request.bot_id,
+                shard_id=shard.id,
+                shard_count=shard.count,
+                epoch=request.epoch,
+                max_concurrency=request.max_concurrency,
+                told=(request.budget_total, request.budget_remaining, seconds) if known else None,
+            )
+        except LedgerUnavailableError as error:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
         IDENTIFIES.labels("permitted" if answer.permitted else "refused").inc()
         fields = {"bot_id": request.bot_id, "shard_id": shard.id, "epoch": request.epoch}
         if answer.permitted:
@@ -200,9 +206,7 @@ def _standing(first: coordination_pb2.ClaimRequest | str | None) -> Standing | s
 
 
 def _named(value: str, name: str) -> str | None:
-    if not value:
-        return f"{name} is empty"
-    return f"{name} has {len(value)} characters; at most {MAX_ID} are taken" if len(value) > MAX_ID else None
+    return unfit(name, value) if value else f"{name} is empty"
 
 
 def _standby(view: View, mine: Claimant) -> coordination_pb2.ClaimStandby:

@@ -92,9 +92,13 @@ def marks_in(events: Iterable[event_pb2.InternalEvent]) -> list[dict[str, Any]]:
         message_id = int(event.source_event_id)
         key = event.bot_id, event.source_channel_id
         if message_id <= _LARGEST_ID and (key not in newest or newest[key]["message_id"] < message_id):
-            guild = event.discord.guild_id if event.discord.HasField("guild_id") else None
+            guild = event.discord.guild_id if _is_id(event.discord.guild_id) else None
             newest[key] = {"bot_id": key[0], "channel_id": key[1], "guild_id": guild, "message_id": message_id}
     return list(newest.values())
+
+
+def _is_id(value: str) -> bool:
+    return value.isdecimal() and len(value) <= 20
 
 
 def mark(connection: Connection, rows: list[dict[str, Any]], *, now: float) -> None:
