@@ -157,7 +157,9 @@ async def test_a_part_that_is_killed_comes_back_and_the_bot_answers_again(tmp_pa
 
 
 async def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
-    """A table says what runs where; `botswain status` agrees; after Ctrl-C the exit code is 0 and no process is left."""
+    """A table says what runs where; `botswain status` agrees, `botswain ledger` is let in; after Ctrl-C the exit code is 0, and
+    no process and no secret is left.
+    """
     process = await start_dev(tmp_path, "--free-ports", environment={"COLUMNS": "200"})
     assert process.stdout is not None
     assert process.stderr is not None
@@ -176,12 +178,19 @@ async def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
     )
     said, _ = await status.communicate()
     assert status.returncode == 0, said.decode()
+    ledger = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "botswain_cli", "ledger", "--data-dir", str(tmp_path)), stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await ledger.communicate()
+    assert ledger.returncode == 0, said.decode()
+    assert "events answered" in said.decode()
     started = family(process.pid)
     assert len(started) >= 7
     process.send_signal(signal.SIGINT)
     async with asyncio.timeout(DEADLINE):
         assert await process.wait() == 0
     assert alive(started) == []
+    assert not (tmp_path / "dev.secret").exists()
     logs = (await errors).decode()
     stops = [logs.index(f"{part} has stopped") for part in ("discord", "orchestrator", "execution", "simulator")]
     assert stops == sorted(stops)

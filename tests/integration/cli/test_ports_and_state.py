@@ -36,9 +36,13 @@ def stand_in(*options: str) -> Iterator[tuple[int, int]]:
         process.communicate()
 
 
-def status(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "botswain_cli", "status", *arguments]
+def botswain(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "botswain_cli", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def status(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return botswain("status", *arguments)
 
 
 def running(pid: int, created: float, port: int = 1) -> Running:
@@ -116,6 +120,38 @@ def test_a_data_directory_serves_one_run(tmp_path: Path) -> None:
         assert f"(pid {os.getpid()}) already runs" in refused.stderr
         assert AlreadyRunningError.__name__ in refused.stderr
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "held\n"
+
+
+def test_the_secret_of_a_run_is_its_owners_and_goes_with_it(tmp_path: Path) -> None:
+    """Nobody else may read it, even where an older file was open to all; it is gone once the run has ended."""
+    path = tmp_path / state_file.SECRET
+    path.touch(0o644)
+    with state_file.locked(tmp_path):
+        state_file.write_secret(tmp_path, "s3cret")
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert state_file.read_secret(tmp_path) == "s3cret"
+    assert not path.exists()
+    with pytest.raises(CliError, match=r"dev\.secret"):
+        state_file.read_secret(tmp_path)
+
+
+def test_the_ledger_of_what_is_no_orchestrator() -> None:
+    """Another service's answer is said to be one, with the address; exit code 1 and no traceback."""
+    with stand_in() as (port, _):
+        done = botswain("ledger", "--url", str(port))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"botswain: the answer of http://127.0.0.1:{port} isn't what this version")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["ledger", "deadletters"])
+def test_an_orchestrator_that_is_not_there(command: str) -> None:
+    """Exit code 1; where nothing listens, and what to do."""
+    port = ports.find_free("127.0.0.1", 1)[0]
+    done = botswain(command, "--url", str(port))
+    assert done.returncode == 1
+    assert f"http://127.0.0.1:{port}: nothing listens there" in done.stderr
+    assert "--url" in done.stderr
 
 
 def test_status_of_what_runs(tmp_path: Path) -> None:

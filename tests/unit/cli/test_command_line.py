@@ -19,11 +19,11 @@ def botswain(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_help_names_the_commands() -> None:
-    """`botswain --help` lists dev and status."""
+    """`botswain --help` lists all of them."""
     done = botswain("--help")
     assert done.returncode == 0
-    assert "dev" in done.stdout
-    assert "status" in done.stdout
+    for command in ("dev", "status", "ledger", "deadletters"):
+        assert command in done.stdout
 
 
 def test_help_of_dev_names_its_options() -> None:
@@ -48,7 +48,18 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("arguments", [["dev", "--rate-limits", "none"], ["dev", "--discord-port", "0"], ["fly"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["dev", "--rate-limits", "none"],
+        ["dev", "--discord-port", "0"],
+        ["fly"],
+        ["deadletters", "requeue"],
+        ["deadletters", "requeue", "3", "--all"],
+        ["deadletters", "requeue", "three"],
+        ["deadletters", "--limit", "0"],
+    ],
+)
 def test_wrong_usage_ends_with_2(arguments: list[str]) -> None:
     """A wrong option or command is a usage error, before anything starts."""
     assert botswain(*arguments).returncode == 2

@@ -73,6 +73,7 @@ def run(options: Options, environ: Mapping[str, str]) -> None:
             rate_limits=options.rate_limits,
         )
         planned = plan.plan(wishes, found, discord, environ)
+        state_file.write_secret(options.data_dir, wishes.secret)
         asyncio.run(_Run(options, planned, discord, plan.drain_seconds(environ) + KILL_AFTER_DRAIN).until_signal())
 
 

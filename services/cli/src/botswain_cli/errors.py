@@ -4,7 +4,8 @@ CliError
 ├── AlreadyRunningError      another `botswain dev` holds this data directory
 ├── BadTokenError            Discord refuses DISCORD_BOT_TOKEN, or it can't be one
 ├── DiscordUnavailableError  Discord's API doesn't answer as it should
-├── NothingRunsError         `botswain status` finds no running `botswain dev`
+├── NotAnsweredError         an orchestrator doesn't answer, or not as it should
+├── NothingRunsError         there is no running `botswain dev` to ask
 ├── PartFailedError          a part can't be kept running; carries which and why
 └── PortsTakenError          other processes listen where parts are to
 """
@@ -26,8 +27,12 @@ class DiscordUnavailableError(CliError):
     """Discord's API doesn't answer as it should."""
 
 
+class NotAnsweredError(CliError):
+    """An orchestrator doesn't answer, refuses, or answers something else than it should."""
+
+
 class NothingRunsError(CliError):
-    """`botswain status` finds no running `botswain dev`."""
+    """There is no running `botswain dev` to ask."""
 
 
 class PartFailedError(CliError):

@@ -12,6 +12,8 @@ from typing import Annotated, Any
 import typer
 
 DATA_DIR = Path(".botswain")
+ORCHESTRATOR_TIMEOUT = 30.0
+"""Seconds: a large ledger is counted row by row."""
 
 app = typer.Typer(
     name="botswain",
@@ -21,6 +23,22 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Discord agents on this machine: run the whole platform, and ask how it is.",
 )
+deadletters_app = typer.Typer(context_settings={"help_option_names": ["-h", "--help"]})
+app.add_typer(deadletters_app, name="deadletters")
+
+DataDir = Annotated[
+    Path, typer.Option(envvar="BOTSWAIN_DATA_DIR", file_okay=False, help="Data directory of that `botswain dev`.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One line of JSON in place of the table.")]
+Timeout = Annotated[float, typer.Option(min=0.01, max=600, help="Seconds to wait for an answer.")]
+Url = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="HTTP port, host:port or URL of the orchestrator to ask, with the secret in SERVICE_AUTH_SECRET; "
+        "without it: what `botswain dev` started.",
+    ),
+]
 
 
 class LogFormat(StrEnum):
@@ -154,11 +172,9 @@ def status(
             metavar="[ADDRESS]...", help="Ports, host:port or URLs to ask; without any: what `botswain dev` started."
         ),
     ] = None,
-    data_dir: Annotated[
-        Path, typer.Option(envvar="BOTSWAIN_DATA_DIR", file_okay=False, help="Data directory of that `botswain dev`.")
-    ] = DATA_DIR,
-    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON in place of the table.")] = False,
-    timeout: Annotated[float, typer.Option(min=0.01, max=600, help="Seconds to wait for an answer.")] = 3.0,
+    data_dir: DataDir = DATA_DIR,
+    as_json: AsJson = False,
+    timeout: Timeout = 3.0,
 ) -> None:
     """Ask each part's /health and /ready. The exit code is 0 when all are ready, else 1."""
     from botswain_cli import status as answers
@@ -171,6 +187,74 @@ def status(
 
         tables.console().print(tables.status_table(rows))
     if not answers.all_ready(rows):
+        raise typer.Exit(1)
+
+
+@app.command()
+def ledger(
+    url: Url = None, data_dir: DataDir = DATA_DIR, as_json: AsJson = False, timeout: Timeout = ORCHESTRATOR_TIMEOUT
+) -> None:
+    """Tell what the orchestrator's ledger holds: how much of each kind, and how old."""
+    from botswain_cli import ledger as holdings
+    from botswain_cli.orchestrator import find
+
+    where = find(url, data_dir, timeout)
+    found = holdings.gather(where)
+    if as_json:
+        print(holdings.as_json(where, found))
+    else:
+        from botswain_cli import tables
+
+        tables.console().print(tables.ledger_table(found))
+
+
+@deadletters_app.callback(invoke_without_command=True)
+def deadletters(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, help="The most that are listed, oldest first.")] = 100,
+    url: Url = None,
+    data_dir: DataDir = DATA_DIR,
+    as_json: AsJson = False,
+    timeout: Timeout = ORCHESTRATOR_TIMEOUT,
+) -> None:
+    """List messages that were given up after all their attempts failed, with the reasons; `requeue` has them tried again."""
+    if context.invoked_subcommand is not None:  # options may stand before its name or behind it
+        context.default_map = {
+            context.invoked_subcommand: {"url": url, "data_dir": data_dir, "as_json": as_json, "timeout": timeout}
+        }
+        return
+    from botswain_cli import deadletters as letters
+    from botswain_cli.orchestrator import find
+
+    where = find(url, data_dir, timeout)
+    listing = letters.gather(where, limit)
+    if as_json:
+        print(letters.listing_as_json(where, listing))
+    else:
+        from botswain_cli import tables
+
+        tables.show_deadletters(listing)
+
+
+@deadletters_app.command()
+def requeue(
+    ids: Annotated[list[int] | None, typer.Argument(metavar="ID", min=1, help="Ids from the list.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All that there are.")] = False,
+    url: Url = None,
+    data_dir: DataDir = DATA_DIR,
+    as_json: AsJson = False,
+    timeout: Timeout = ORCHESTRATOR_TIMEOUT,
+) -> None:
+    """Have dead letters tried again, at the end of their channels' lines. The exit code is 1 when an id isn't that of one."""
+    if bool(ids) == every:
+        raise typer.BadParameter("give the ids of dead letters, or --all")
+    from botswain_cli import deadletters as letters
+    from botswain_cli.orchestrator import find
+
+    where = find(url, data_dir, timeout)
+    done = letters.requeue_all(where) if every else letters.requeue(where, ids or [])
+    print(letters.requeued_as_json(where, done) if as_json else letters.in_words(done))
+    if done.unknown:
         raise typer.Exit(1)
 
 

@@ -40,7 +40,7 @@ async def ask(client: httpx.AsyncClient, url: str) -> Answer:
     try:
         response = await client.get(f"{url}/health")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return Answer(reasons={"health": _words(error)})
+        return Answer(reasons={"health": words(error)})
     if response.status_code != 200:
         return Answer(reasons={"health": f"/health answered {response.status_code}"})
     ready = await _ask_ready(client, url)
@@ -65,7 +65,7 @@ async def _ask_ready(client: httpx.AsyncClient, url: str) -> Answer:
     try:
         response = await client.get(f"{url}/ready")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return Answer(reasons={"ready": _words(error)})
+        return Answer(reasons={"ready": words(error)})
     body = _json(response)
     reasons = body.pop("reasons", {})
     if not isinstance(reasons, Mapping):
@@ -87,7 +87,8 @@ def _json(response: httpx.Response) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _words(error: Exception) -> str:
+def words(error: Exception) -> str:
+    """Why there was no answer."""
     if isinstance(error, httpx.ConnectError):
         return "nothing listens there"
     if isinstance(error, httpx.TimeoutException):

@@ -1,7 +1,8 @@
-"""What runs, on disk: `dev.json` in the data directory, for `botswain status`; and the lock that lets one `botswain dev` use it.
+"""What runs, on disk: `dev.json` in the data directory, for the other commands; and the lock that lets one `botswain dev` use it.
 
 The file holds addresses and process ids, no secret. It is stale when the process that wrote it is gone; a process id alone can't
-tell, because ids are used again, so the start time stands beside it.
+tell, because ids are used again, so the start time stands beside it. The secret of the run's tokens, new at every start, lies in
+`dev.secret`, which only its owner can read: whoever may read the ledger beside it may also ask the orchestrator about it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from botswain_cli.errors import AlreadyRunningError, CliError, NothingRunsError
 
 FORMAT = 1
-FILE, LOCK = "dev.json", "dev.lock"
+FILE, LOCK, SECRET = "dev.json", "dev.lock", "dev.secret"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,8 @@ def locked(data_dir: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            (data_dir / FILE).unlink(missing_ok=True)
+            for name in (FILE, SECRET):
+                (data_dir / name).unlink(missing_ok=True)
 
 
 def as_json(running: Running) -> str:
@@ -120,7 +122,7 @@ def read(data_dir: Path) -> Running:
     except FileNotFoundError:
         raise NothingRunsError(
             f"nothing runs here: there is no {path}. Start `botswain dev`, point --data-dir at its data directory, "
-            "or give the addresses to ask."
+            "or give the address to ask."
         ) from None
     except OSError as error:
         raise CliError(f"{path} can't be read: {error.strerror}") from error
@@ -133,6 +135,37 @@ def read(data_dir: Path) -> Running:
             "The next `botswain dev` replaces it."
         )
     return running
+
+
+def write_secret(data_dir: Path, secret: str) -> None:
+    """Keep the secret of this run, readable for its owner alone.
+
+    Raises:
+        CliError: the directory can't be written.
+    """
+    path = data_dir / SECRET
+    try:
+        path.unlink(missing_ok=True)  # one that was left over may be readable for others
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secret + "\n")
+    except OSError as error:
+        raise CliError(f"{path} can't be written: {error.strerror}; --data-dir chooses another directory") from error
+
+
+def read_secret(data_dir: Path) -> str:
+    """The secret of the run that holds this data directory.
+
+    Raises:
+        CliError: it isn't there, or is another user's.
+    """
+    path = data_dir / SECRET
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise CliError(
+            f"{path}, which holds the secret of the `botswain dev` that runs, can't be read: {error.strerror}. "
+            "Ask as the user who started it, or start it again."
+        ) from error
 
 
 def _parse(values: Mapping[str, object]) -> Running:

@@ -46,20 +46,20 @@ def render(line: LogLine, style: Style) -> str:
     name = paint(f"{line.part:<{style.name_width}}", part_colour(line.part))
     time = f"{line.time.astimezone():%H:%M:%S}.{line.time.microsecond // 1000:03d}" if line.time else " " * 12
     if not line.level:
-        return f"{paint(time, '2')} {name} {paint('│', '2')} {_clean(line.event)}"
+        return f"{paint(time, '2')} {name} {paint('│', '2')} {clean(line.event)}"
     level = paint(f"{_LEVEL_NAMES[line.level]:<5}", _LEVEL_COLOURS[line.level])
     left = 12 + 1 + style.name_width + 1 + 5 + 1
-    event = _clean(line.event)
+    event = clean(line.event)
     strong = {"warning": "1", "error": "1;31", "critical": "1;31"}.get(line.level, "")
     pieces = [(event, paint(event, strong))]
     for name_, value in _shown_fields(line).items():
-        key, shown = _clean(name_), show_value(value, MAX_VALUE if style.width else None)
+        key, shown = clean(name_), show_value(value, MAX_VALUE if style.width else None)
         pieces.append((f"{key}={shown}", paint(f"{key}=", "2") + shown))
     if line.correlation_id:
-        short = f"#{_clean(line.correlation_id)[:8]}"
+        short = f"#{clean(line.correlation_id)[:8]}"
         pieces.append((short, paint(short, "2")))
     text = f"{paint(time, '2')} {name} {level} " + _wrap(pieces, left, style.width)
-    return "\n".join([text, *(paint(f"    {_clean(row)}", "2;31") for row in line.traceback)])
+    return "\n".join([text, *(paint(f"    {clean(row)}", "2;31") for row in line.traceback)])
 
 
 def part_colour(part: str) -> str:
@@ -75,7 +75,7 @@ def show_value(value: Any, longest: int | None) -> str:
         text = f"{value:g}" if abs(value) < 1e6 else repr(value)
     else:
         text = json.dumps(value, ensure_ascii=False, default=str)
-    text = _clean(text)
+    text = clean(text)
     return text if longest is None or len(text) <= longest else text[: longest - 1] + "…"
 
 
@@ -111,7 +111,8 @@ def _cut(plain: str, painted: str, room: int) -> list[tuple[str, str]]:
     return [(part, part) for part in chop_cells(plain, room)]
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """Text of strangers as a terminal may have it: without colours and cursor movements, control characters shown."""
     return _CONTROL.sub(_escaped, _ANSI.sub("", text))
 
 
