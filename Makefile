@@ -44,6 +44,10 @@ bench-framework: $(STAMP) ## Speed of the service framework; a JSON line last
 bench-discord: $(STAMP) ## Events a CPU-second through discord-service; a JSON line last
 	@$(BIN)/python tests/benchmarks/discord_events.py $(ARGS)
 
+.PHONY: bench-pipeline
+bench-pipeline: $(STAMP) ## Messages into the ledger and to their answers, and memory with many guilds, beside stock discord.py; a JSON line last
+	@$(BIN)/python tests/benchmarks/bench_pipeline.py $(ARGS)
+
 .PHONY: bench-operator
 bench-operator: $(STAMP) ## The operator with 1,000 bots on the API server emulator; a JSON line last
 	@$(BIN)/python tests/benchmarks/bench_operator.py $(ARGS)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import socket
 import statistics
@@ -20,35 +19,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from types import SimpleNamespace
 from typing import Any
 
-import psutil
 import uvloop
 from botswain_services import Gateway
 from botswain_services.samples.echo_service import EchoService
+from measuring import Figure, cpu_seconds, memory_mib, report
 
 CONNECTIONS = 32
-
-
-@dataclass
-class Figure:
-    """One figure. `at_most`: less is better."""
-
-    name: str
-    value: float
-    unit: str
-    aim: float
-    at_most: bool
-    original: str | None = None
-    per_cpu_second: float | None = None
-    bare_fastapi_per_cpu_second: float | None = None
-    """The same endpoint in FastAPI under uvicorn, without logs, metrics, ids or limits."""
-
-    @property
-    def met(self) -> bool:
-        return self.value <= self.aim if self.at_most else self.value >= self.aim
 
 
 def best(rounds: int, measure: Callable[[], float], *, least: bool) -> float:
@@ -169,14 +148,11 @@ def raw_load(url: Any, path: str, connections: int, seconds: float) -> list[floa
 
 def rates(pid: int, url: Any, path: str, seconds: float, rounds: int) -> tuple[float, float]:
     """(requests a second, requests a second of the server's processor time), each the best of its rounds."""
-    process = psutil.Process(pid)
     found = []
     for _ in range(rounds):
-        before = process.cpu_times()
+        before = cpu_seconds(pid)
         count = len(raw_load(url, path, CONNECTIONS, seconds))
-        after = process.cpu_times()
-        used = after.user + after.system - before.user - before.system
-        found.append((count / seconds, count / used))
+        found.append((count / seconds, count / (cpu_seconds(pid) - before)))
     return max(rate for rate, _ in found), max(rate for _, rate in found)
 
 
@@ -193,7 +169,7 @@ server.run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
 
 
 def bare_fastapi(seconds: float, rounds: int) -> float:
-    """Requests a second of processor time of the bare peer."""
+    """Requests a second of processor time of the same endpoint in FastAPI under uvicorn, without logs, metrics, ids or limits."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
         url = SimpleNamespace(host="127.0.0.1", port=listener.getsockname()[1])
         command = [sys.executable, "-c", BARE, str(listener.fileno())]
@@ -219,58 +195,56 @@ def added_milliseconds(gateway: Any, echo: Any, seconds: float) -> float:
 def measure(seconds: float, rounds: int) -> list[Figure]:
     """All figures."""
     figures = [
-        Figure("import", best(rounds + 2, import_seconds, least=True), "s", 0.6, True, "4.7-6.3"),
-        Figure("launch_to_ready", best(rounds, launch_seconds, least=True), "s", 1.5, True, "4.6-10.6"),
+        Figure(
+            name="import",
+            value=best(rounds + 2, import_seconds, least=True),
+            unit="s",
+            aim=0.6,
+            at_most=True,
+            beside={"original": "4.7-6.3"},
+        ),
+        Figure(
+            name="launch_to_ready",
+            value=best(rounds, launch_seconds, least=True),
+            unit="s",
+            aim=1.5,
+            at_most=True,
+            beside={"original": "4.6-10.6"},
+        ),
     ]
     echo = EchoService.launch(port=0, progress_bar=False)
     gateway = Gateway.launch(port=0, progress_bar=False)
     try:
-        rss = psutil.Process(echo._launched.process.pid).memory_info().rss / 2**20
-        figures.append(Figure("rss_of_a_plain_service", rss, "MB", 80, True))
-        gateway.register_app(name="echo", url=str(echo.url))
-        raw_load(echo.url, "/echo", CONNECTIONS, 0.5)
-        raw_load(gateway.url, "/echo/echo", CONNECTIONS, 0.5)
-        raw = rates(echo._launched.process.pid, echo.url, "/echo", seconds, rounds)
-        proxied = rates(gateway._launched.process.pid, gateway.url, "/echo/echo", seconds, rounds)
-        figures += [
-            Figure(
-                "client_sync_sequential",
-                best(rounds, lambda: sync_rate(echo, seconds), least=False),
-                "calls/s",
-                1000,
-                False,
-                "15-22",
-            ),
-            Figure(
-                "client_async_32_in_flight",
-                best(rounds, lambda: async_rate(echo, seconds), least=False),
-                "calls/s",
-                3000,
-                False,
-            ),
-            Figure(
-                "raw_echo_32_connections",
-                raw[0],
-                "req/s",
-                2500,
-                False,
-                "294-700",
-                per_cpu_second=raw[1],
-                bare_fastapi_per_cpu_second=bare_fastapi(seconds, rounds),
-            ),
-            Figure("gateway_32_connections", proxied[0], "req/s", 1500, False, per_cpu_second=proxied[1]),
-            Figure(
-                "gateway_added_p50",
-                best(rounds, lambda: added_milliseconds(gateway, echo, seconds), least=True),
-                "ms",
-                2.0,
-                True,
-            ),
-        ]
+        figures += served(echo, gateway, seconds, rounds)
     finally:
         gateway.shutdown()
         echo.shutdown()
     return figures
+
+
+def served(echo: Any, gateway: Any, seconds: float, rounds: int) -> list[Figure]:
+    """Figures of a service and a gateway that run."""
+    pid = echo._launched.process.pid
+    rss = memory_mib(pid)
+    gateway.register_app(name="echo", url=str(echo.url))
+    raw_load(echo.url, "/echo", CONNECTIONS, 0.5)
+    raw_load(gateway.url, "/echo/echo", CONNECTIONS, 0.5)
+    raw = rates(pid, echo.url, "/echo", seconds, rounds)
+    proxied = rates(gateway._launched.process.pid, gateway.url, "/echo/echo", seconds, rounds)
+    in_turns = best(rounds, lambda: sync_rate(echo, seconds), least=False)
+    side_by_side = best(rounds, lambda: async_rate(echo, seconds), least=False)
+    added = best(rounds, lambda: added_milliseconds(gateway, echo, seconds), least=True)
+    bare = bare_fastapi(seconds, rounds)
+    peers = {"per_cpu_second": round(raw[1]), "bare_fastapi_per_cpu_second": round(bare), "original": "294-700"}
+    through = {"per_cpu_second": round(proxied[1])}
+    return [
+        Figure(name="rss_of_a_plain_service", value=rss, unit="MiB", aim=80, at_most=True),
+        Figure(name="client_sync_sequential", value=in_turns, unit="calls/s", aim=1000, beside={"original": "15-22"}),
+        Figure(name="client_async_32_in_flight", value=side_by_side, unit="calls/s", aim=3000),
+        Figure(name="raw_echo_32_connections", value=raw[0], unit="req/s", aim=2500, beside=peers),
+        Figure(name="gateway_32_connections", value=proxied[0], unit="req/s", aim=1500, beside=through),
+        Figure(name="gateway_added_p50", value=added, unit="ms", aim=2.0, at_most=True),
+    ]
 
 
 def main() -> None:
@@ -284,19 +258,7 @@ def main() -> None:
         for name in ("SERVICE_AUTH_SECRET", "BOTSWAIN_ENV", "API_GATEWAY_URL"):
             os.environ.pop(name, None)
         figures = measure(options.seconds, options.rounds)
-    for figure in figures:
-        sign = "≤" if figure.at_most else "≥"
-        verdict = "met" if figure.met else "MISSED"
-        print(
-            f"{figure.name:28} {figure.value:10.2f} {figure.unit:8} aim {sign} {figure.aim:g}: {verdict}",
-            file=sys.stderr,
-        )
-        if figure.per_cpu_second is not None:
-            peer = figure.bare_fastapi_per_cpu_second
-            versus = f", bare FastAPI {peer:.0f}" if peer else ""
-            print(f"{'':28} {figure.per_cpu_second:10.0f} per second of processor time{versus}", file=sys.stderr)
-    result = {figure.name: {**asdict(figure), "value": round(figure.value, 3), "met": figure.met} for figure in figures}
-    print(json.dumps({"benchmark": "framework", "cpus": os.cpu_count(), "load_before": load, "figures": result}))
+    report("framework", figures, load_before=load)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import statistics
 import sys
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
+from measuring import cpu_seconds, memory_mib
 from operator_world.world import World, chart_roles, running
 
 LIMIT_SECONDS = 300.0
@@ -44,17 +44,6 @@ def complete(world: World, count: int) -> bool:
         conditions = (body.get("status") or {}).get("conditions") or []
         done += any(item["type"] == "Progressing" and item["reason"] == "Complete" for item in conditions)
     return done >= count
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def memory_mib(pid: int, field: str) -> float:
-    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(field))
-    return int(line.split()[1]) / 1024
 
 
 async def burst(world: World, count: int) -> float:

@@ -19,13 +19,14 @@ from typing import Any
 SECRET = "a-secret-of-the-benchmark-that-is-long"
 
 
-async def feed() -> None:
+async def feeder() -> None:
     """The other process: says where it is, then sends as many messages as each line on stdin asks for."""
     from botswain_proto.v1 import orchestrator_pb2_grpc
     from botswain_proto.v1.orchestrator_pb2 import PublishResponse
     from botswain_services.auth import TokenVerifier
     from botswain_services.rpc import RpcServer
     from botswain_simulator import Simulator
+    from gateway_feed import build_frames, feed
 
     class Orchestrator(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         async def Process(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
@@ -50,28 +51,9 @@ async def feed() -> None:
             "health_port": "0",
         }
         print(json.dumps(variables), flush=True)
-        channel = next(channel for channel in simulator.world.channels.values() if channel.name == "general")
-        author = simulator.world.user_named("ada")
         while line := await asyncio.to_thread(sys.stdin.readline):
-            for number in range(int(line)):
-                payload = sample(simulator, channel.id, author.id)
-                simulator.hub.dispatch_to(list(simulator.hub.sessions.values()), "MESSAGE_CREATE", payload)
-                if number % 200 == 0:
-                    await asyncio.sleep(0)
-
-
-def sample(simulator: Any, channel_id: str, author_id: str) -> dict[str, Any]:
-    """A guild message as Discord sends it, about 1 kB."""
-    return {
-        "type": 0, "tts": False, "timestamp": "2026-11-22T10:00:00.123000+00:00", "pinned": False, "nonce": "1", "mentions": [],
-        "mention_roles": [], "mention_everyone": False, "id": simulator.world.new_id(), "flags": 0, "embeds": [],
-        "edited_timestamp": None, "content": "hello there " * 10, "components": [], "channel_id": channel_id, "attachments": [],
-        "author": {"username": "ada", "public_flags": 0, "id": author_id, "global_name": "Ada", "discriminator": "0",
-                   "avatar": "a" * 32, "clan": None, "avatar_decoration_data": None, "collectibles": None},
-        "member": {"roles": ["1"] * 8, "premium_since": None, "pending": False, "nick": None, "mute": False, "deaf": False,
-                   "joined_at": "2020-01-01T00:00:00.000000+00:00", "flags": 0, "communication_disabled_until": None},
-        "guild_id": next(iter(simulator.world.guilds)), "channel_type": 0,
-    }  # fmt: skip
+            (session,) = simulator.hub.sessions.values()
+            await feed(session, build_frames(simulator, int(line)))
 
 
 async def measure(events: int) -> None:
@@ -121,7 +103,7 @@ async def measure(events: int) -> None:
 
 if __name__ == "__main__":
     if "--feed" in sys.argv:
-        asyncio.run(feed())
+        asyncio.run(feeder())
     else:
         import uvloop
 
