@@ -1,0 +1,68 @@
+"""`python -m chaos`: one run for each layout; the last line on standard output is one JSON object. Exit code 0 when ok, else 1."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import secrets
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from chaos.layouts import LAYOUTS
+from chaos.runs import Terms, run, say
+
+_SUMS = ("issued", "answered_once", "lost", "doubled", "out_of_order", "kills", "identifies", "resumes")
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The options."""
+    parser = argparse.ArgumentParser(prog="python -m chaos", description=(__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("--seed", type=int, help="decides the plan and the load; without it one is drawn")
+    parser.add_argument("--layout", action="append", choices=list(LAYOUTS), help="default: all, one after the other")
+    parser.add_argument("--steps", type=int, default=170, help="faults in each run (%(default)s)")
+    parser.add_argument("--rate", type=float, default=12.0, help="messages a second (%(default)s)")
+    parser.add_argument(
+        "--spacing", type=float, default=12.0, help="messages between two faults, on average (%(default)s)"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=200.0, help="after which no fault begins any more (%(default)s)"
+    )
+    return parser.parse_args(arguments)
+
+
+def total(seed: int, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Several runs as one."""
+    gaps = [result["handover_p99_ms"] for result in results if result["handover_p99_ms"] is not None]
+    faults: Counter[str] = Counter()
+    for result in results:
+        faults.update(result["faults"])
+    return {
+        "ok": all(result["ok"] for result in results),
+        "seed": seed,
+        **{name: sum(result[name] for result in results) for name in _SUMS},
+        "handover_p99_ms": max(gaps, default=None),
+        "faults": dict(sorted(faults.items())),
+        "runs": [{key: value for key, value in result.items() if key != "faults"} for result in results],
+    }
+
+
+async def main(options: argparse.Namespace) -> int:
+    """Run them."""
+    seed = options.seed if options.seed is not None else secrets.randbelow(1_000_000)
+    results = []
+    for name in options.layout or LAYOUTS:
+        say(f"chaos: {name}, SEED={seed}")
+        terms = Terms(LAYOUTS[name], seed, options.steps, options.rate, options.spacing, options.seconds)
+        result = await run(terms)
+        results.append(result)
+        say(json.dumps(result, ensure_ascii=False))
+    summary = total(seed, results)
+    print(json.dumps(summary, ensure_ascii=False), flush=True)
+    return 0 if summary["ok"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main(parse(None))))
