@@ -5,9 +5,9 @@ import asyncio
 import grpc
 import pytest
 from botswain_services.auth import TokenIssuer, TokenVerifier
-from botswain_services.errors import SettingsError, StartupError
+from botswain_services.errors import StartupError
 from botswain_services.logs import bound
-from botswain_services.rpc import RpcServer, caller, connect, parse_target, remaining
+from botswain_services.rpc import RpcServer, caller, connect, remaining
 from botswain_services.rpc import server as server_module
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from structlog.contextvars import get_contextvars
@@ -155,19 +155,6 @@ async def test_a_taken_port_is_an_error(server):
     second = RpcServer("127.0.0.1", server.port, TokenVerifier(SECRET, audience="echo"))
     with pytest.raises(StartupError, match=str(server.port)):
         await second.start()
-
-
-@pytest.mark.parametrize("url", ["http://host:1", "grpc://host", "grpc://:1", "grpc://host:1/path", "grpc://host:x"])
-def test_a_wrong_url_names_its_setting(url):
-    """The person who set it learns which variable to mend."""
-    with pytest.raises(SettingsError, match="ECHO_URL"):
-        parse_target(url, variable="ECHO_URL")
-
-
-def test_urls_of_peers():
-    """grpcs means TLS; IPv6 addresses keep their brackets."""
-    assert parse_target("grpc://host:1", variable="X") == ("host:1", False)
-    assert parse_target("grpcs://[::1]:2", variable="X") == ("[::1]:2", True)
 
 
 async def test_a_call_knows_its_deadline_and_request(server):

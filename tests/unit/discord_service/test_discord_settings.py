@@ -72,6 +72,15 @@ def test_shards_are_read_from_a_list(load) -> None:  # type: ignore[no-untyped-d
         ({"DISCORD_APPLICATION_ID": "me"}, "DISCORD_APPLICATION_ID: 'me' is not an id"),
         ({"DISCORD_API_URL": "discord.com"}, "DISCORD_API_URL: 'discord.com' is not"),
         ({"GATEWAY_SERVICE_URL": "orchestrator:8000"}, "GATEWAY_SERVICE_URL: 'orchestrator:8000' is none of"),
+        (
+            {"GATEWAY_SERVICE_URL": "grpc://orchestrator"},
+            "GATEWAY_SERVICE_URL: 'grpc://orchestrator' is not of the form",
+        ),
+        ({"GATEWAY_SERVICE_URL": "grpc://a:1,b:1"}, "GATEWAY_SERVICE_URL: .*several addresses must be IP addresses"),
+        (
+            {"GATEWAY_SERVICE_URL": "http://10.0.0.1:1,10.0.0.2:1"},
+            "GATEWAY_SERVICE_URL: .*several addresses go with grpc",
+        ),
         ({"HEALTH_PORT": "99999"}, "HEALTH_PORT: "),
         ({"OUTBOX_LIMIT": "0"}, "OUTBOX_LIMIT: "),
     ],

@@ -76,7 +76,7 @@ class GrpcTransport:
     """Keeps one `Publish` stream open and events flowing on it.
 
     Args:
-        url: `grpc://host:port` or `grpcs://host:port`, from GATEWAY_SERVICE_URL.
+        url: `grpc(s)://host:port`, or several IP addresses of replicas, from GATEWAY_SERVICE_URL.
         tokens: for the orchestrator.
         bot_id: named in every batch.
         sleep: waits between two streams.

@@ -21,11 +21,7 @@ from botswain_discord.settings import DiscordSettings
 
 
 class DiscordAdapter(Service):
-    """One process: some shards of one bot.
-
-    Raises:
-        SettingsError: GATEWAY_SERVICE_URL has no port where one is needed.
-    """
+    """One process: some shards of one bot."""
 
     name: ClassVar[str] = "discord-service"
 

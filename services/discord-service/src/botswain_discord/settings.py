@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from botswain_services import ServiceSettings
+from botswain_services import ServiceSettings, SettingsError
+from botswain_services.rpc import parse_target
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
@@ -33,7 +34,8 @@ class DiscordSettings(ServiceSettings):
     shard_count: int | None = Field(default=None, ge=1, description="Shards of the whole bot. Set with SHARD_IDS.")
     gateway_service_url: str = Field(
         default="http://orchestrator-service:8000",
-        description="The orchestrator: http(s)://host:port posts events, grpc(s)://host:port streams them.",
+        description="The orchestrator: http(s)://host:port posts events, grpc(s)://host:port streams them; several IP "
+        "addresses, separated by commas, are replicas.",
     )
     bind_host: str = Field(default="127.0.0.1", description="Address the health server listens on.")
     health_port: int = Field(default=8003, ge=0, le=65535, description="Port of the health server; 0: a free one.")
@@ -82,6 +84,13 @@ class DiscordSettings(ServiceSettings):
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https", "grpc", "grpcs") or not parts.hostname:
             raise ValueError(f"{url!r} is none of http://host:port, https://…, grpc://… and grpcs://…")
+        if parts.scheme in ("grpc", "grpcs"):
+            try:
+                parse_target(url, variable="GATEWAY_SERVICE_URL")
+            except SettingsError as error:
+                raise ValueError(str(error).partition(": ")[2]) from None
+        elif "," in parts.netloc:
+            raise ValueError(f"{url!r}: several addresses go with grpc://… and grpcs://… only")
         return url.rstrip("/")
 
     @field_validator("discord_intents", mode="before")

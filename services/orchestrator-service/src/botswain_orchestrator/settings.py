@@ -42,7 +42,8 @@ class OrchestratorSettings(ServiceSettings):
     )
     execution_service_url: str = Field(
         default="grpc://execution-service:50052",
-        description="execution-service: grpc://host:port or grpcs://host:port.",
+        description="execution-service: grpc://host:port or grpcs://host:port; several IP addresses, separated by commas, "
+        "are replicas.",
     )
     model: str = Field(default="scripted", description="Who answers: scripted, openai:<model> or ollama:<model>.")
     model_base_url: str | None = Field(

@@ -1,10 +1,17 @@
 """The calling side: one channel a peer, with fresh credentials and the current trace on every call.
 
+A peer may have several replicas: addresses named in its URL, or behind its one name. A channel has one connection, to the
+first replica that takes it, and looks for another when that one breaks. Each channel tries them in an order of its own, so that
+processes spread. gRPC resolves one name a channel; hence several addresses have to be IP addresses.
+
 Pass `timeout=` on every unary call: deadlines travel with the call, and nothing here adds one.
 """
 
 from __future__ import annotations
 
+import ipaddress
+import json
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import grpc
@@ -15,7 +22,7 @@ from botswain_services.auth import TokenIssuer
 from botswain_services.errors import SettingsError
 
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
-CHANNEL_OPTIONS: list[tuple[str, int]] = [
+CHANNEL_OPTIONS: list[tuple[str, int | str]] = [
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -26,26 +33,77 @@ CHANNEL_OPTIONS: list[tuple[str, int]] = [
     ("grpc.max_reconnect_backoff_ms", 2_000),
     # Connections are otherwise shared by address in the whole process, and with them the backoff of one that failed before.
     ("grpc.use_local_subchannel_pool", 1),
+    # A replica that took another's place has another address, which gRPC would ask the DNS for after half a minute.
+    ("grpc.dns_min_time_between_resolutions_ms", 1_000),
+    ("grpc.service_config", json.dumps({"loadBalancingConfig": [{"pick_first": {"shuffleAddressList": True}}]})),
 ]
+FORM = "grpc://host:port or grpcs://host:port, with several addresses grpc://10.0.0.1:port,10.0.0.2:port"
 
 Metadata = tuple[tuple[str, str], ...]
 
 
-def parse_target(url: str, *, variable: str) -> tuple[str, bool]:
-    """Split `grpc://host:port` or `grpcs://host:port` into ("host:port", whether TLS is used).
+class Target(NamedTuple):
+    """Where a peer is: its addresses, `host:port` each with IPv6 in brackets, and whether it speaks TLS."""
+
+    addresses: tuple[str, ...]
+    tls: bool
+
+    @property
+    def name(self) -> str:
+        """gRPC's name for it. In a list of both kinds IPv4 addresses are written as IPv6 has them: a list is of one kind."""
+        if len(self.addresses) == 1:
+            return self.addresses[0]
+        if any(address.startswith("[") for address in self.addresses):
+            mapped = (address if address.startswith("[") else _mapped(address) for address in self.addresses)
+            return f"ipv6:{','.join(mapped)}"
+        return f"ipv4:{','.join(self.addresses)}"
+
+
+def parse_target(url: str, *, variable: str) -> Target:
+    """Read `grpc://host:port`, `grpcs://host:port`, or either with several IP addresses, separated by commas.
 
     Raises:
         SettingsError: naming `variable`, the setting that holds the URL.
     """
-    parts = urlsplit(url)
+    scheme, _, rest = url.partition("://")
+    scheme = scheme.lower()
+    hosts = [_host(part.strip()) for part in rest.removesuffix("/").split(",")]
+    addresses = tuple(f"{host}:{port}" for host, port in filter(None, hosts))
+    shown = f"{scheme}://{rest.rpartition('@')[2]}" if "://" in url else url  # without what may be a password
+    if scheme not in ("grpc", "grpcs") or len(addresses) < len(hosts):
+        raise SettingsError(f"{variable}: {shown!r} is not of the form {FORM}")
+    names = [host for host, _ in filter(None, hosts) if not _is_ip(host)]
+    if names and len(addresses) > 1:
+        raise SettingsError(
+            f"{variable}: {shown!r}: several addresses must be IP addresses, and {names[0]!r} is none. "
+            "For replicas by name, give the one name that has all their addresses."
+        )
+    return Target(addresses, scheme == "grpcs")
+
+
+def _host(authority: str) -> tuple[str, int] | None:
+    """Host, IPv6 in brackets, and port; None: it is of another form."""
     try:
-        port = parts.port
+        parts = urlsplit(f"//{authority}")
+        host, port = parts.hostname, parts.port
     except ValueError:
-        port = None
-    if parts.scheme not in ("grpc", "grpcs") or not parts.hostname or port is None or parts.path not in ("", "/"):
-        raise SettingsError(f"{variable}: {url!r} is not of the form grpc://host:port or grpcs://host:port")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{host}:{port}", parts.scheme == "grpcs"
+        return None
+    if not host or port is None or parts.netloc != authority or parts.username is not None:
+        return None
+    return (f"[{host}]" if ":" in host else host), port
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _mapped(address: str) -> str:
+    host, _, port = address.rpartition(":")
+    return f"[::ffff:{host}]:{port}"
 
 
 class Peer:
@@ -74,16 +132,18 @@ def connect(url: str, tokens: TokenIssuer, *, variable: str) -> Peer:
     """A lazy connection to the service at `url`.
 
     Args:
-        url: `grpc://host:port`, or `grpcs://host:port` for TLS with the system's roots.
+        url: as `parse_target` takes it. `grpcs` is TLS with the usual roots; with several addresses, each one's certificate
+            has to be good for the first address.
         tokens: makes the tokens that the peer accepts.
         variable: the setting that holds `url`, for the error's sake.
 
     Raises:
         SettingsError: `url` is of another form.
     """
-    target, tls = parse_target(url, variable=variable)
-    if tls:
-        channel = grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(), options=CHANNEL_OPTIONS)
+    target = parse_target(url, variable=variable)
+    options = [*CHANNEL_OPTIONS, *([("grpc.default_authority", target.addresses[0])] if target.addresses[1:] else [])]
+    if target.tls:
+        channel = grpc.aio.secure_channel(target.name, grpc.ssl_channel_credentials(), options=options)
     else:
-        channel = grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS)
+        channel = grpc.aio.insecure_channel(target.name, options=options)
     return Peer(channel, tokens)
