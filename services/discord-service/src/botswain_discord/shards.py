@@ -121,8 +121,9 @@ class Shard:
                 try:
                     await self._connect_and_read()
                 except ReconnectWebSocket as request:
-                    code = self._close_code()
-                    await self._lost(f"Discord closed or asked to reconnect (code {code})", code, resume=request.resume)
+                    code, given_up = self._close_code(), self._websocket and self._websocket.given_up
+                    problem = given_up or f"Discord closed or asked to reconnect (code {code})"
+                    await self._lost(problem, code, resume=request.resume)
                 except discord.ConnectionClosed as closed:
                     await self._lost(f"closed with code {closed.code}", closed.code)
                 except (OSError, aiohttp.ClientError, TimeoutError) as error:

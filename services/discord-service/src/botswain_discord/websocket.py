@@ -1,7 +1,7 @@
 """discord.py's gateway connection with a lean receiving side.
 
-`ShardWebSocket` keeps the library's handshake, heartbeats, rate limiter and decompression, and replaces what happens to a
-dispatch: no object is built and no cache is filled; the payload goes to a `Sink` together with its shard, session and sequence
+`ShardWebSocket` keeps the library's handshake, rate limiter and decompression, has heartbeats of its own (see `heartbeats`), and
+replaces what happens to a dispatch: no object is built and no cache is filled; the payload goes to a `Sink` together with its shard, session and sequence
 number, which the library's parser table doesn't hand over. A frame that can't be read, or a dispatch that a sink can't handle,
 is skipped; neither ends the connection.
 
@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 from typing import Any, Protocol
 
+import aiohttp
 import discord
 import orjson
 import yarl
@@ -24,12 +25,12 @@ from discord.utils import _ActiveDecompressionContext
 from zstandard import ZstdError
 
 from botswain_discord import metrics
+from botswain_discord.heartbeats import Heartbeats
 from botswain_discord.outbox import Session
 
 HANDSHAKE_TIMEOUT = 60.0
 CLOSE_TIMEOUT = 2.0
-PAUSE_TICK = 10.0
-"""Seconds between signs of life to the library's keep-alive, which takes a socket that isn't read for a dead one."""
+SILENCE = "a heartbeat was not acknowledged"
 log = get_logger(__name__)
 
 
@@ -53,6 +54,10 @@ class ShardWebSocket(DiscordWebSocket):
     sink: Sink
     session: Session | None
     paused: bool = False
+    given_up: str | None = None
+    """Why this side closed the connection, where it did."""
+    _heartbeats: Heartbeats | None = None
+    _closing: asyncio.Task[None] | None = None
 
     async def received_message(self, msg: Any, /) -> None:
         """Handle one frame.
@@ -77,8 +82,6 @@ class ShardWebSocket(DiscordWebSocket):
         if type(frame) is not dict:
             self._unreadable(f"a JSON {type(frame).__name__}")
             return
-        if self._keep_alive:
-            self._keep_alive.tick()
         if frame.get("op") == self.DISPATCH:
             await self._dispatched(frame)
         else:
@@ -98,11 +101,30 @@ class ShardWebSocket(DiscordWebSocket):
             self._unreadable("a dispatch without a name")
 
     async def _controlled(self, frame: dict[str, Any], text: str) -> None:
-        """Any other opcode is the library's to handle."""
+        """HELLO starts the heartbeats; any other opcode is the library's to handle."""
         try:
+            if frame.get("op") == self.HELLO:
+                self._start_heartbeats(frame["d"]["heartbeat_interval"] / 1_000)
+                return
             await super().received_message(text)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             self._unreadable(f"op {frame.get('op')}: {type(error).__name__} {error}")
+
+    def _start_heartbeats(self, interval: float) -> None:
+        self._heartbeats = Heartbeats(
+            interval,
+            lambda: self.sequence,
+            self.send_heartbeat,
+            excused=lambda: self.paused,
+            on_silence=self._give_up,
+        )
+        self._keep_alive = self._heartbeats  # type: ignore[assignment]  # of the same form
+        self._heartbeats.start()
+
+    def _give_up(self) -> None:
+        """The other end is gone: the reader, which would wait for it, ends with the closing."""
+        self.given_up = SILENCE
+        self._closing = asyncio.create_task(close_websocket(self, 4000), name=f"close shard {self.shard_id}")
 
     def _start_session(self, ready: Any) -> None:
         session_id = ready.get("session_id") if type(ready) is dict else None
@@ -122,14 +144,11 @@ class ShardWebSocket(DiscordWebSocket):
         self.paused = True
         try:
             while self.sink.full:
-                try:
-                    async with asyncio.timeout(PAUSE_TICK):
-                        await self.sink.wait_for_room()
-                except TimeoutError:
-                    if self._keep_alive:
-                        self._keep_alive.tick()
+                await self.sink.wait_for_room()
         finally:
             self.paused = False
+            if self._heartbeats is not None:
+                self._heartbeats.excuse()
         log.info("reading_resumed", shard=self.shard_id)
 
     def _unreadable(self, reason: str) -> None:
@@ -158,6 +177,9 @@ async def open_websocket(
         compression = _ActiveDecompressionContext.COMPRESSION_TYPE
         query = gateway.with_query(v=INTERNAL_API_VERSION, encoding="json", compress=compression)
         socket = await client.http.ws_connect(str(query))
+        socket._timeout = aiohttp.ClientWSTimeout(
+            ws_close=CLOSE_TIMEOUT
+        )  # the library's are 30 s, also for who is gone
         websocket = ShardWebSocket(socket, loop=client.loop)
         state = client._connection
         websocket.sink = sink
