@@ -6,6 +6,7 @@ import asyncio
 import os
 from pathlib import Path
 
+import pytest
 from botswain_discord.outbox import Outbox, Outgoing, Session
 from botswain_discord.outbox_file import OutboxFile
 from botswain_proto.v1.event_pb2 import InternalEvent
@@ -127,6 +128,29 @@ async def test_a_folder_that_is_not_there_is_a_full_outbox(tmp_path: Path) -> No
                 await asyncio.sleep(0.001)
     assert await settled(outbox, 3_000) == [str(number) for number in range(3_000)]
     await filling
+    await outbox.close()
+
+
+class Balking(OutboxFile):
+    """A file that at first can't be read."""
+
+    failures = 3
+
+    def load(self, most: int) -> list[Outgoing]:
+        if self.failures:
+            self.failures -= 1
+            raise OSError(5, "Input/output error")
+        return super().load(most)
+
+
+async def test_a_file_that_cannot_be_read_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing overtakes what is in it, and it is said once."""
+    monkeypatch.setattr("botswain_discord.outbox.RETRY", 0.01)
+    outbox = Outbox(10, Balking(tmp_path, 10_000_000))
+    await fill(outbox, range(2_000))
+    with capture_logs() as logs:
+        assert await settled(outbox, 2_000) == [str(number) for number in range(2_000)]
+    assert [line["event"] for line in logs].count("outbox_file_refuses") == 1
     await outbox.close()
 
 

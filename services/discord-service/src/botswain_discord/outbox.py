@@ -130,7 +130,10 @@ class Outbox:
         """Take what is still waiting, without settling it: for the last words at shutdown, after `close()`."""
         rest = [*self._waiting]
         if self._file is not None:
-            rest += self._file.load(self.filed)
+            try:
+                rest += self._file.load(self.filed)
+            except (OSError, sqlite3.Error) as error:
+                log.error("outbox_file_refuses", reason=f"{type(error).__name__}: {error}", in_file=self.filed)  # noqa: TRY400
             self._file.close()
         rest += self._tail
         self._waiting.clear()
@@ -159,13 +162,16 @@ class Outbox:
         stuck: str | None = None
         while self._overflowing:
             self._wake.clear()
-            if self._low and self.filed:
-                await self._read(file)
-            elif self._low:
+            moved = True
+            if self._low and not self.filed:
                 self._waiting.extend(self._tail.popleft() for _ in range(min(CHUNK, len(self._tail))))
-            elif len(self._tail) >= CHUNK and (stuck := await self._write(file, stuck)) is None:
-                pass
+            elif self._low:
+                moved = (stuck := await self._read(file, stuck)) is None
+            elif len(self._tail) >= CHUNK:
+                moved = (stuck := await self._write(file, stuck)) is None
             else:
+                moved = False
+            if not moved:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(RETRY if stuck else None):
                         await self._wake.wait()
@@ -176,14 +182,20 @@ class Outbox:
         file.close()
         log.info("outbox_fits_again", in_memory=self.depth)
 
-    async def _read(self, file: OutboxFile) -> None:
+    async def _read(self, file: OutboxFile, stuck: str | None) -> str | None:
+        """Read a chunk; why that didn't work."""
         reading = asyncio.ensure_future(asyncio.to_thread(file.load, CHUNK))
         try:
-            await asyncio.shield(reading)
+            with contextlib.suppress(OSError, sqlite3.Error):
+                await asyncio.shield(reading)
         finally:  # also when cancelled: what was taken out of the file must not be lost
-            events = reading.result() if reading.done() else await reading
-            self.filed -= len(events)
-            self._waiting.extend(events)
+            if not reading.done():
+                await asyncio.wait({reading})
+            if (error := reading.exception()) is None:
+                events = reading.result()
+                self.filed -= len(events)
+                self._waiting.extend(events)
+        return self._refused(error, stuck)
 
     async def _write(self, file: OutboxFile, stuck: str | None) -> str | None:
         """Write a chunk; why that didn't work."""
@@ -202,6 +214,10 @@ class Outbox:
                 self.filed += len(chunk)
             else:
                 self._tail.extendleft(reversed(chunk))
+        return self._refused(error, stuck)
+
+    def _refused(self, error: BaseException | None, stuck: str | None) -> str | None:
+        """Why the file didn't do what it was asked; logged when that is news."""
         if error is None:
             return None
         if not isinstance(error, OSError | sqlite3.Error):

@@ -1,9 +1,9 @@
 """discord.py's gateway connection with a lean receiving side.
 
 `ShardWebSocket` keeps the library's handshake, rate limiter and decompression, has heartbeats of its own (see `heartbeats`), and
-replaces what happens to a dispatch: no object is built and no cache is filled; the payload goes to a `Sink` together with its shard, session and sequence
-number, which the library's parser table doesn't hand over. A frame that can't be read, or a dispatch that a sink can't handle,
-is skipped; neither ends the connection.
+replaces what happens to a dispatch: no object is built and no cache is filled; the payload goes to a `Sink` together with its
+shard, session and sequence number, which the library's parser table doesn't hand over. A frame that can't be read, or a dispatch
+that a sink can't handle, is skipped; neither ends the connection.
 
 While the sink is full, a message waits here and the socket is not read, so TCP holds Discord back and nothing is dropped.
 """
