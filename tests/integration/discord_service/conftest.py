@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import socket
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 import httpx
@@ -330,3 +334,54 @@ async def run_process(discord: Discord) -> AsyncIterator[Callable[..., Any]]:
     yield start
     for process in processes:
         await process.end()
+
+
+class OrchestratorProcess:
+    """orchestrator-service as a process, with a ledger in a file; no tool can be called."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "ledger.db"
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.process: asyncio.subprocess.Process | None = None
+
+    @property
+    def url(self) -> str:
+        return f"grpc://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "GRPC_PORT": str(self.port),
+            "HTTP_PORT": "0",
+            "DATABASE_URL": f"sqlite:///{self.file}",
+            "EXECUTION_SERVICE_URL": "grpc://127.0.0.1:1",
+            "SERVICE_AUTH_SECRET": SECRET,
+            "LOG_LEVEL": "ERROR",
+        }
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "botswain_orchestrator", env=environment, stderr=asyncio.subprocess.DEVNULL
+        )
+
+    async def kill(self) -> None:
+        if self.process is not None and self.process.returncode is None:
+            self.process.kill()
+            await self.process.wait()
+
+    def contents(self) -> list[str]:
+        """The recorded messages, in the order they were recorded."""
+        if not self.file.exists():
+            return []
+        with contextlib.closing(sqlite3.connect(f"file:{self.file}?mode=ro", uri=True)) as ledger:
+            rows = ledger.execute("SELECT payload FROM events ORDER BY id").fetchall()
+        return [InternalEvent.FromString(payload).content for (payload,) in rows]
+
+
+@pytest.fixture
+async def orchestrator_process(tmp_path: Path) -> AsyncIterator[OrchestratorProcess]:
+    """A running orchestrator."""
+    orchestrator = OrchestratorProcess(tmp_path)
+    await orchestrator.start()
+    yield orchestrator
+    await orchestrator.kill()

@@ -121,6 +121,27 @@ async def test_a_revoked_process_stops_reading_and_stands_in_line_again(
     assert discord.simulator.stats.client_closes == {4000: 1}
 
 
+async def test_a_process_that_starts_before_the_orchestrator_waits_for_it(
+    ledger: PublishOrchestrator, discord: Discord, run_adapter: RunAdapter
+) -> None:
+    """Nothing is read while nobody can say who holds the shards; `/ready` says so, and reading begins when it can be said."""
+    await ledger.stop()
+    adapter = run_adapter(ledger.url)
+    await until(
+        lambda: adapter.service.reader.problem() == "waits for the orchestrator to grant the shards", "the wait"
+    )
+    body = await adapter.status(503)
+    assert body["role"] == "starting"
+    assert body["reasons"]["discord"] == "waits for the orchestrator to grant the shards"
+    assert "UNAVAILABLE" in body["reasons"]["orchestrator"]
+    assert discord.counts["connections"] == 0
+    await ledger.start()
+    await adapter.connected()
+    discord.say("ahoy")
+    await until(lambda: contents(ledger) == ["ahoy"], "the message")
+    await adapter.status(200)
+
+
 async def test_renewals_keep_a_claim(ledger: PublishOrchestrator, discord: Discord, run_adapter: RunAdapter) -> None:
     """A claim with a short TTL stays with its holder while a second waits for it."""
     coordination(ledger).ttl = 0.2

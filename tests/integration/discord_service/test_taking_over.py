@@ -135,21 +135,34 @@ async def test_a_standby_takes_over_on_sigterm(
 async def test_a_resumed_process_knows_names_and_itself(
     ledger: PublishOrchestrator, discord: Discord, run_adapter: RunAdapter
 ) -> None:
-    """READY never comes, and yet: guild name, mentions, threads, the bot's own messages, readiness."""
+    """READY never comes, and yet: guild and thread names, mentions, the same conversations as before, the bot's own
+    messages left out, readiness."""
     first = run_adapter(ledger.url)
     await first.connected()
+    thread = discord.world.open_thread(discord.channel(), discord.ada, "moorings")
     discord.say("before")
-    await until(lambda: ledger.events, "the first message")
+    discord.say("before", channel=thread)
+    await until(lambda: len(ledger.events) == 2, "the first messages")
     await first.stop()
     second = run_adapter(ledger.url)
     await second.connected()
-    await second.status(200)
+    body = await second.status(200)
+    assert (body["role"], body["shards"][0]["state"]) == ("active", "connected")
     bot = discord.application.user
     discord.say("my own", author=bot)
     discord.say(f"hello <@{bot.id}>")
-    await until(lambda: len(ledger.events) == 2, "the second message")
-    event = ledger.events[1]
+    discord.say("which berth?", channel=thread)
+    await until(lambda: len(ledger.events) == 4, "the other messages")
+    earlier, event, in_thread = (ledger.events[number] for number in (0, 2, 3))
     assert (event.discord.guild_name, list(event.discord.mentions)) == (discord.guild.name, [bot.id])
+    assert event.discord.bot_user_id == bot.id
+    assert event.routing == earlier.routing
+    assert (in_thread.discord.thread.parent_id, in_thread.discord.thread.name) == (discord.channel().id, "moorings")
+    assert in_thread.routing == ledger.events[1].routing
+    another = discord.world.open_thread(discord.channel(), discord.ada, "anchors")
+    discord.say("in a later thread", channel=another)
+    await until(lambda: len(ledger.events) == 5, "the message in a later thread")
+    assert ledger.events[4].discord.thread.name == "anchors"
     assert (discord.counts["identifies"], discord.counts["resumes"]) == (1, 1)
 
 

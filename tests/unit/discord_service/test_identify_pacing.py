@@ -39,6 +39,20 @@ async def test_buckets_do_not_wait_for_each_other() -> None:
     assert await permits(StartLimit(1000, 1000, 0, 2), [0, 1, 2, 3]) == [0, 0, 5, 5]
 
 
-async def test_a_spent_budget_waits_for_the_reset() -> None:
-    """Discord resets the token of a bot that goes on."""
-    assert await permits(StartLimit(2, 1, 600, 16), [0, 1, 2, 3]) == [0, 600, 600, 87_000]
+async def test_the_reserve_is_kept_until_the_reset() -> None:
+    """A tenth of the day's budget; Discord resets the token of a bot that spends all."""
+    assert await permits(StartLimit(10, 1, 600, 16), [0, 1]) == [600, 600]
+    assert await permits(StartLimit(1000, 100, 600, 16), [0]) == [600]
+
+
+async def test_a_crash_loop_is_slowed_down() -> None:
+    """Each process of the loop waits before its only IDENTIFY, the longer the fewer are left, and says why."""
+    waits = [(await permits(StartLimit(1000, left, 86_400, 1), [0]))[0] for left in (1000, 600, 599, 400, 200, 101)]
+    assert waits[:2] == [0, 0]
+    assert waits[2:] == sorted(waits[2:])
+    assert 5 <= waits[2] < 6
+    assert waits[-1] == 900
+    said: list[str] = []
+    time = Time()
+    await IdentifyPacer(StartLimit(1000, 400, 600, 1), clock=time, sleep=time.sleep).permit(0, said.append)
+    assert said == ["399 of 1000 IDENTIFYs are left today; waits 46 s"]

@@ -31,7 +31,7 @@ MAX_BATCH_EVENTS = 256
 MAX_BATCH_BYTES = 4 * 1024 * 1024
 MAX_UNACKNOWLEDGED = 32
 """Batches; more wait in the outbox. It bounds what is sent again after a break."""
-FIRST_BACKOFF, LONGEST_BACKOFF = 0.1, 5.0
+FIRST_BACKOFF, LONGEST_BACKOFF = 0.1, 2.0
 """Seconds between two streams."""
 log = get_logger(__name__)
 

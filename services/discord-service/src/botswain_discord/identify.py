@@ -2,7 +2,8 @@
 
 Discord resets the token of a bot that spends more than its budget (events/gateway, session start limit). The orchestrator paces
 all processes of a bot and keeps a reserve; it is asked before a socket opens. Where there is none that does so, this process
-paces itself, and with nothing left waits until the budget is new.
+paces itself by the same rules as far as it can: it keeps the reserve too, and slows down once much of the day's budget is gone,
+from its very first IDENTIFY on, for it may be one of a crash loop.
 """
 
 from __future__ import annotations
@@ -23,6 +24,12 @@ from botswain_discord.claims import Holding
 
 SPACING = 5.0
 """Seconds between two IDENTIFYs of one bucket."""
+RESERVE = 0.1
+"""The part of the day's budget that is never spent."""
+CALM = 0.5
+"""Below this part, reserve not counted, IDENTIFYs wait longer the fewer are left."""
+LONGEST_PAUSE = 900.0
+"""Seconds."""
 DAY = 86_400.0
 ASK_TIMEOUT = 10.0
 ASK_AGAIN = (0.05, 60.0)
@@ -40,6 +47,17 @@ class StartLimit:
     remaining: int
     reset_after: float
     max_concurrency: int
+
+    @property
+    def spendable(self) -> int:
+        """IDENTIFYs left above the reserve."""
+        return self.remaining - max(1, int(self.total * RESERVE))
+
+    @property
+    def pause(self) -> float:
+        """Seconds to wait before the next IDENTIFY for fear of a crash loop."""
+        left = self.spendable / max(1, self.total)
+        return 0.0 if left >= CALM else min(LONGEST_PAUSE, SPACING * 2 ** (8 * (1 - left / CALM)))
 
 
 class IdentifyPacer:
@@ -60,18 +78,21 @@ class IdentifyPacer:
 
     async def permit(self, shard_id: int, tell: Callable[[str], None] = lambda _reason: None) -> None:
         """Return when this shard may IDENTIFY; `tell` is told why not yet."""
-        if self._limit.remaining <= 0:
+        if self._limit.spendable <= 0:
             wait = self._told_at + self._limit.reset_after - self._clock()
             if wait > 0:
-                tell(f"today's IDENTIFYs are spent; new ones come in {wait:.0f} s")
+                tell(f"today's IDENTIFYs are spent but for a reserve; new ones come in {wait:.0f} s")
                 log.error("identify_budget_spent", shard=shard_id, seconds_until_reset=round(wait))
                 await self._sleep(wait)
             self._limit.remaining, self._limit.reset_after, self._told_at = self._limit.total, DAY, self._clock()
+        pause = self._limit.pause
         self._limit.remaining -= 1
         bucket = shard_id % max(1, self._limit.max_concurrency)
         now = self._clock()
-        at = max(now, self._next.get(bucket, now))
+        at = max(now + pause, self._next.get(bucket, now))
         self._next[bucket] = at + SPACING
+        if pause:
+            tell(f"{self._limit.remaining} of {self._limit.total} IDENTIFYs are left today; waits {at - now:.0f} s")
         if at > now:
             await self._sleep(at - now)
 
