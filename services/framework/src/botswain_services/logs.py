@@ -2,22 +2,28 @@
 
 Every line carries `service`, and within a request or an event whatever `bound()` holds (`correlation_id`) and the current
 trace (`trace_id`, `span_id`). Lines of libraries that use stdlib logging come out in the same form.
+
+A busy service writes two lines a request, so the way of a line is short: structlog, one processor that completes it, orjson,
+and the handlers (`logfile`). stdlib's records are made for handlers of others only.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+import orjson
 import structlog
 from structlog.types import EventDict, Processor
 
 from botswain_services import tracing
-from botswain_services.logfile import BatchingFileHandler
+from botswain_services.logfile import BatchingFileHandler, LineHandler, StderrHandler
 
 get_logger = structlog.stdlib.get_logger
 _NOISY = {
@@ -44,6 +50,12 @@ _EXCEPTIONS = structlog.processors.ExceptionRenderer(
     # Frames without their local variables: one of those may be a token.
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
+_RARE: dict[str, Processor] = {
+    "positional_args": structlog.stdlib.PositionalArgumentsFormatter(),
+    "stack_info": structlog.processors.StackInfoRenderer(),
+}
+"""What an event is brought into form by, when it has this key."""
+_LEVEL_NAMES = {"warn": "warning", "exception": "error", "fatal": "critical"}
 
 
 @contextmanager
@@ -53,12 +65,27 @@ def bound(**values: Any) -> Iterator[None]:
         yield
 
 
-def _add_trace(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    ids = tracing.current_ids()
-    if ids is not None:
-        event.setdefault("trace_id", ids[0])
-        event.setdefault("span_id", ids[1])
-    return event
+class _Complete:
+    """Adds to an event what every line carries."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+
+    def __call__(self, logger: Any, method: str, event: EventDict) -> EventDict:
+        structlog.contextvars.merge_contextvars(logger, method, event)
+        for key, processor in _RARE.items():
+            if key in event:
+                processor(logger, method, event)
+        record: logging.LogRecord | None = event.get("_record")
+        event["level"] = _LEVEL_NAMES.get(method, method)
+        event["logger"] = logger.name if record is None else record.name
+        event["timestamp"] = datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+        ids = tracing.current_ids()
+        if ids is not None:
+            event.setdefault("trace_id", ids[0])
+            event.setdefault("span_id", ids[1])
+        event["service"] = self._service
+        return event
 
 
 def _drop_colour_copy(_logger: Any, _method: str, event: EventDict) -> EventDict:
@@ -66,25 +93,50 @@ def _drop_colour_copy(_logger: Any, _method: str, event: EventDict) -> EventDict
     return event
 
 
-def _as_message(_logger: Any, _method: str, line: Any) -> tuple[tuple[Any], dict[str, Any]]:
-    """Hand the finished line to stdlib logging, marked as such."""
-    return (line,), {"extra": {"finished": True}}
+def _as_json(logger: Any, method: str, event: EventDict) -> str:
+    if "exc_info" in event:
+        event = _EXCEPTIONS(logger, method, event)
+    try:
+        return orjson.dumps(event, default=repr).decode()
+    except TypeError:  # half of a surrogate pair, a huge number, a key that is no text
+        return json.dumps(event, default=repr, ensure_ascii=False, skipkeys=True)
 
 
-class _Formatter(structlog.stdlib.ProcessorFormatter):
-    """Lines of structlog come finished; those of stdlib loggers are brought into the same form."""
+class _LineLogger:
+    """What structlog hands finished lines to: the handlers of the root logger. For the rest it is the stdlib's logger."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        return record.getMessage() if hasattr(record, "finished") else super().format(record)
+    def __init__(self, name: str | None = None) -> None:
+        self._plain = logging.getLogger(name)
+        self.name = self._plain.name
+        self.isEnabledFor = self._plain.isEnabledFor
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._plain, name)
 
-class _AddService:
-    def __init__(self, service: str) -> None:
-        self._service = service
+    def _hand_out(self, level: int, line: str) -> None:
+        for handler in logging.root.handlers:
+            if level >= handler.level:
+                if isinstance(handler, LineHandler):
+                    handler.take(level, line)
+                else:
+                    handler.handle(logging.LogRecord(self.name, level, "", 0, line, None, None))
 
-    def __call__(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        event["service"] = self._service
-        return event
+    def debug(self, line: str) -> None:
+        self._hand_out(logging.DEBUG, line)
+
+    def info(self, line: str) -> None:
+        self._hand_out(logging.INFO, line)
+
+    def warning(self, line: str) -> None:
+        self._hand_out(logging.WARNING, line)
+
+    def error(self, line: str) -> None:
+        self._hand_out(logging.ERROR, line)
+
+    def critical(self, line: str) -> None:
+        self._hand_out(logging.CRITICAL, line)
+
+    warn, exception, fatal = warning, error, critical
 
 
 def configure_logging(service: str, *, level: str = "INFO", log_format: Literal["json", "console"] = "json") -> None:
@@ -95,26 +147,19 @@ def configure_logging(service: str, *, level: str = "INFO", log_format: Literal[
         level: least level that is logged.
         log_format: `json`, or `console` for people.
     """
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.ExtraAdder(),
-        _drop_colour_copy,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.StackInfoRenderer(),
-        _add_trace,
-        _AddService(service),
-    ]
-    final: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
-    if log_format == "json":
-        final += [_EXCEPTIONS, structlog.processors.JSONRenderer(ensure_ascii=False)]
-    else:
-        final.append(
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+    complete = _Complete(service)
+    render: Processor = _as_json
+    if log_format == "console":
+        render = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
         )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Formatter(foreign_pre_chain=shared, processors=final))
+    handler = StderrHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), _drop_colour_copy, complete],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
+        )
+    )
     # No line shows any of this, and to find it out takes as long as all the rest.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None  # documented in the standard library's notes on optimisation
@@ -124,14 +169,8 @@ def configure_logging(service: str, *, level: str = "INFO", log_format: Literal[
     for name, least in _NOISY.items():
         logging.getLogger(name).setLevel(max(least, root.level))
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            structlog.stdlib.PositionalArgumentsFormatter(),
-            *shared,
-            *final[1:],
-            _as_message,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[structlog.stdlib.filter_by_level, complete, render],
+        logger_factory=_LineLogger,
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
