@@ -2,20 +2,17 @@
 
 Methods of services are written without FastAPI in mind. `adapt` gives their parameters the form that the endpoint's schema
 and HTTP method imply: a model comes from the body, or from the query where there is no body; parameters without a type are
-fields of the JSON body. Sync functions run in a thread, as FastAPI would run them, at half of its cost.
+fields of the JSON body. Sync functions run in a thread (`threads`), as FastAPI would run them.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
 import functools
 import inspect
 import logging
 import re
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Annotated, Any, get_origin
 
@@ -24,9 +21,9 @@ from pydantic import BaseModel
 
 from botswain_services.errors import EndpointError
 from botswain_services.logs import get_logger
+from botswain_services.threads import in_thread
 from botswain_services.types import TaskSchema
 
-THREADS = 40
 _SEGMENT = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2}|\{[A-Za-z_]\w*(?::[a-z]+)?\})+")
 _PARAMETER = re.compile(r"\{([A-Za-z_]\w*)(?::[a-z]+)?\}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -141,12 +138,6 @@ def _annotation(
     return None
 
 
-@functools.cache
-def _threads() -> ThreadPoolExecutor:
-    """Where sync functions run; as many at a time as FastAPI allows."""
-    return ThreadPoolExecutor(THREADS, thread_name_prefix="endpoint")
-
-
 def _is_fastapi_default(default: Any) -> bool:
     return type(default).__module__.startswith("fastapi.")
 
@@ -162,9 +153,7 @@ def _with_signature(func: Callable[..., Any], signature: inspect.Signature) -> C
 
         @functools.wraps(func)
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            context = contextvars.copy_context()
-            call = functools.partial(context.run, func, *args, **kwargs)
-            return await asyncio.get_running_loop().run_in_executor(_threads(), call)
+            return await in_thread(func, *args, **kwargs)
 
     wrapper.__signature__ = signature  # type: ignore[attr-defined]  # read by inspect.signature
     wrapper.__annotations__ = {name: p.annotation for name, p in signature.parameters.items()}
