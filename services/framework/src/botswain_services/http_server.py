@@ -1,6 +1,8 @@
 """HTTP/1.1 on the server's side: uvicorn's, with a limit on how long a client may take to send a request's headers.
 
-Without one, clients that never finish their headers hold connections for ever. Bodies have their own limit (`limits`).
+Without one, clients that never finish their headers hold connections for ever. Bodies have their own limit (`limits`); it is
+told here when it has nothing to wait for. An answer's head and body, which ASGI hands over one after the other, leave in one
+piece: two writes would take the time of two for both sides.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from botswain_services.limits import BODY_IS_HERE
+
 _TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
@@ -22,19 +26,35 @@ class TimedHttpProtocol(HttpToolsProtocol):
 
     header_timeout: ClassVar[float] = 30.0
     _timer: asyncio.TimerHandle | None = None
+    _in_headers = False
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        self._plain_transport = transport
+        self.transport: Any = _JoiningTransport(transport, self.loop)
         self._start_timer()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._in_headers and self._timer is None:
+            self._start_timer()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        if self._timer is None:
-            self._start_timer()
+        self._in_headers = True
 
     def on_headers_complete(self) -> None:
+        self._in_headers = False
         self._stop_timer()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self.scope[BODY_IS_HERE] = True  # type: ignore[literal-required]  # an extension of ours
+        super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        self.transport = self._plain_transport
+        super().handle_websocket_upgrade()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
@@ -53,6 +73,37 @@ class TimedHttpProtocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             self.transport.write(_TIMED_OUT)
             self.transport.close()
+
+
+class _JoiningTransport:
+    """A transport that keeps an answer's head back until what follows it, for one turn of the event loop at most."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._head = b""
+        self.is_closing = transport.is_closing
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.startswith(b"HTTP/1.") and data.endswith(b"\r\n\r\n"):
+            self._head = data
+            self._loop.call_soon(self._flush)
+            return
+        self._transport.write(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head)
 
 
 class HttpServer(uvicorn.Server):

@@ -13,6 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SLOWEST = 10_000
 """Bytes a second."""
+BODY_IS_HERE = "botswain.body_is_here"
+"""In a scope: the server has received the whole body, so there is nothing to wait for."""
 
 
 class BodyLimitMiddleware:
@@ -34,8 +36,12 @@ class BodyLimitMiddleware:
         if length is None:
             await self.app(scope, receive, send)  # no body
             return
-        if length.isdigit() and int(length) > self._max_bytes:
-            raise self._too_large()
+        if length.isdigit():
+            if int(length) > self._max_bytes:
+                raise self._too_large()
+            if BODY_IS_HERE in scope:
+                await self.app(scope, receive, send)
+                return
         deadline = asyncio.get_running_loop().time() + self._timeout
         received = 0
         complete = cut_off = False

@@ -67,7 +67,8 @@ class BatchingFileHandler(LineHandler):
         """Gather a line."""
         self._lines.append(line)
         if level >= logging.ERROR or len(self._lines) >= MAX_LINES:
-            self.flush()
+            with contextlib.suppress(OSError):  # a full disk is no reason for the work to fail; the writer says so
+                self.flush()
         elif not self._some.is_set():
             self._some.set()
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
 from typing import Any, TypeAlias
 from uuid import uuid4
 
@@ -17,9 +16,10 @@ from fastapi import HTTPException
 from opentelemetry.trace import SpanKind
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from botswain_services import tracing
-from botswain_services.logs import bound, get_logger
+from botswain_services.logs import get_logger
 
 REQUEST_ID = "X-Request-ID"
 QUIET_PATHS = frozenset(
@@ -99,13 +99,16 @@ class RequestLoggingMiddleware:
         state = scope.setdefault("state", {})
         state["request_id"], state["logger"] = request_id, self.logger
         traceparent = headers.get(b"traceparent", "")
-        traced = (
-            tracing.span(f"{scope['method']} {scope['path']}", traceparent=traceparent, kind=SpanKind.SERVER)
-            if traceparent or tracing.configured()
-            else nullcontext()
-        )
-        with bound(request_id=request_id), traced:
-            await self._serve(scope, receive, send, request_id, headers.get(b"user-agent"))
+        bound = bind_contextvars(request_id=request_id)
+        try:
+            if not traceparent and not tracing.configured():
+                await self._serve(scope, receive, send, request_id, headers.get(b"user-agent"))
+                return
+            name = f"{scope['method']} {scope['path']}"
+            with tracing.span(name, traceparent=traceparent, kind=SpanKind.SERVER):
+                await self._serve(scope, receive, send, request_id, headers.get(b"user-agent"))
+        finally:
+            reset_contextvars(**bound)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, request_id: str, user_agent: str | None) -> None:
         answer = _Answer()

@@ -130,8 +130,8 @@ class Threads:
         if not waiting:
             return
         with self._state:
-            more = all([self._add_thread() for _ in range(waiting)])
-        if more:  # else every thread is awake, and takes the next job when it can
+            added = [self._add_thread() for _ in range(waiting)]
+        if all(added):  # else every thread is awake, and takes the next job when it can
             self._watch()
 
     def _work(self) -> None:
