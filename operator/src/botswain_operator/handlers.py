@@ -29,7 +29,7 @@ def make_registry(reconciler: Reconciler) -> kopf.OperatorRegistry:
         body = event["object"]
         if event["type"] == "DELETED":
             metadata = body["metadata"]
-            reconciler.bot_gone(metadata["namespace"], metadata["name"])
+            reconciler.bot_gone(metadata["namespace"], metadata["name"], metadata["uid"])
         else:
             reconciler.bot_seen(dict(body))
 

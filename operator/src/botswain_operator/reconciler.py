@@ -21,9 +21,9 @@ from botswain_operator.contests import WITHIN_SECONDS, Contests
 from botswain_operator.discord_checks import DiscordChecks
 from botswain_operator.drift import applied_hash, in_sync
 from botswain_operator.errors import ApiError, Conflict, Forbidden, Gone, Invalid, NotFound, OperatorError, SpecError
+from botswain_operator.known_bots import KnownBots
 from botswain_operator.kube.client import KubeClient
 from botswain_operator.kube.events import record
-from botswain_operator.kube.informers import is_newer
 from botswain_operator.kube.kinds import BOT, DEPLOYMENT, VOLUME_CLAIM, Kind, kind_of
 from botswain_operator.manifests import Manifest, digest
 from botswain_operator.observed import Observed, Token
@@ -40,7 +40,6 @@ log = logging.getLogger(__name__)
 Key = tuple[str, str]
 CHILD_SECONDS = 0.05
 """How long changes of children are gathered: a bot's Deployments change many times while they come up."""
-_METADATA = ("namespace", "name", "uid", "generation", "resourceVersion", "deletionTimestamp")
 _ALARMING = {"TokenValid", "IdentifyBudgetOk", "DatabaseReachable"}
 
 
@@ -74,7 +73,7 @@ class Reconciler:
         self._resync = resync_seconds
         self._values = SecretValues(client, self.cluster)
         self._checks = DiscordChecks(self.queue.add, every_seconds=discord_check_seconds)
-        self._bots: dict[Key, dict[str, Any]] = {}
+        self._bots = KnownBots()
         self._references = SecretReferences()
         self._contests: Contests[tuple[str, str, str]] = Contests()
         self._failures: dict[Key, int] = {}
@@ -82,28 +81,18 @@ class Reconciler:
     # What brings work.
 
     def bot_seen(self, body: Mapping[str, Any]) -> None:
-        """A DiscordBot was listed, added or changed."""
-        metadata = body["metadata"]
-        key = (metadata["namespace"], metadata["name"])
-        known = self._bots.get(key)
-        same = known is not None and known["metadata"]["uid"] == metadata["uid"]
-        if known and same and not is_newer(metadata["resourceVersion"], known["metadata"]["resourceVersion"]):
-            return
-        self._bots[key] = {
-            "metadata": {name: metadata[name] for name in _METADATA if name in metadata},
-            "spec": body.get("spec") or {},
-            "status": body.get("status") or {},
-        }
-        metrics.BOTS.set(len(self._bots))
-        # The operator's own writes to the status come back as events too: they change nothing that is decided on.
-        if known is None or _decisive(known) != _decisive(self._bots[key]):
+        """A DiscordBot was listed, added, changed, or answered to a write."""
+        if self._bots.see(body):
+            key = (body["metadata"]["namespace"], body["metadata"]["name"])
             self._failures.pop(key, None)
             self.queue.add(key)
+        metrics.BOTS.set(len(self._bots))
 
-    def bot_gone(self, namespace: str, name: str) -> None:
+    def bot_gone(self, namespace: str, name: str, uid: str) -> None:
         """A DiscordBot was deleted. What it owns goes by itself."""
         key = (namespace, name)
-        self._bots.pop(key, None)
+        if not self._bots.lose(key, uid):
+            return
         metrics.BOTS.set(len(self._bots))
         self._refer(key, set())
         self._checks.forget(key)
@@ -120,21 +109,21 @@ class Reconciler:
 
     async def sweep(self, scopes: Sequence[str | None]) -> None:
         """List the bots anew and look at each: whatever a watch may have missed is mended here."""
-        seen: set[Key] = set()
         for scope in scopes:
+            listed: set[Key] = set()
             token = ""
             while True:
-                page = await self._client.list_page(
-                    BOT, scope, {"limit": "500", **({"continue": token} if token else {})}
-                )
+                more = {"continue": token} if token else {}
+                page = await self._client.list_page(BOT, scope, {"limit": "500", **more})
                 for item in page.get("items") or []:
-                    seen.add((item["metadata"]["namespace"], item["metadata"]["name"]))
+                    listed.add((item["metadata"]["namespace"], item["metadata"]["name"]))
                     self.bot_seen(item)
                 token = page["metadata"].get("continue") or ""
                 if not token:
                     break
-        for key in self._bots.keys() - seen:
-            self.bot_gone(*key)
+            for key in self._bots.missing_from(listed, page["metadata"]["resourceVersion"]):
+                if scope in (None, key[0]) and (body := self._bots.get(key)):
+                    self.bot_gone(*key, body["metadata"]["uid"])
         for key in self._bots:
             self.queue.add(key)
 
@@ -342,8 +331,8 @@ class Reconciler:
         except NotFound:
             return  # deleted meanwhile
         metrics.WRITES.labels("status", BOT.kind).inc()
-        body["status"] = answer.get("status") or dated
-        metadata["resourceVersion"] = answer["metadata"]["resourceVersion"]
+        # The answer holds whatever else was changed meanwhile, and is newer than the events that will tell of it.
+        self.bot_seen(answer)
         for change in changes(before, dated):
             if _worth_an_event(change, before):
                 alarming = change.type in _ALARMING or change.reason in ("Stalled", "ApplyFailed")
@@ -363,11 +352,6 @@ class Reconciler:
 
 def _applies(plan: Plan) -> tuple[set[str | None], frozenset[str]]:
     return {applied_hash(manifest) for manifest in plan.manifests}, plan.kept
-
-
-def _decisive(body: Mapping[str, Any]) -> tuple[Any, ...]:
-    metadata = body["metadata"]
-    return metadata.get("uid"), metadata.get("generation"), metadata.get("deletionTimestamp")
 
 
 def _worth_an_event(change: Condition, before: Mapping[str, Any]) -> bool:

@@ -129,6 +129,23 @@ async def test_contest_over_a_child_is_not_fought_for_ever(world: World) -> None
     assert puts <= 12
 
 
+async def test_change_that_crosses_a_status_write_is_seen(world: World) -> None:
+    """A spec that is changed while the operator writes the status is acted on, although the write's answer is newer than it."""
+    world.bot()
+    await world.until(world.is_("Progressing", "False", "Complete"), "the bot is complete")
+    await world.quiet()
+    crossing = Fault(
+        "discordbots/harbour/status", 0, method="PATCH", meanwhile=lambda: world.change(execution={"replicas": 3})
+    )
+    world.emulator.faults.add(crossing)
+    world.change(execution={"replicas": 2})
+    await world.until(
+        lambda: world.deployment("harbour-execution")["spec"]["replicas"] == 3, "the second change is made"
+    )
+    assert crossing.times == 0, "it came while the status was written"
+    await world.until(world.is_("Progressing", "False", "Complete"), "the status is about the second change")
+
+
 async def test_two_operators_never_both_act(world: World) -> None:
     """The second waits, ready as a standby, and takes over when the first lets go."""
     second = world.new_operator(IDENTITY="second")

@@ -1,8 +1,9 @@
-"""Faults that tests inject: answers instead of the real ones, for requests that match."""
+"""Faults that tests inject: answers instead of the real ones, or something else that happens first, for requests that match."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from kube_emulator.errors import ApiRefusal
@@ -10,7 +11,7 @@ from kube_emulator.errors import ApiRefusal
 
 @dataclass
 class Fault:
-    """The next `times` requests whose method and path match are refused."""
+    """The next `times` requests whose method and path match are refused; with code 0 they are answered after `meanwhile`."""
 
     path: str
     code: int
@@ -19,6 +20,8 @@ class Fault:
     method: str = ".*"
     times: int = 1
     retry_after: int | None = None
+    meanwhile: Callable[[], object] = lambda: None
+    """Done when the request arrives: somebody else was a moment earlier."""
 
 
 @dataclass
@@ -37,4 +40,7 @@ class Faults:
             if fault.times and re.fullmatch(fault.method, method) and re.search(fault.path, path):
                 fault.times -= 1
                 self.hit += 1
+                fault.meanwhile()
+                if not fault.code:
+                    continue
                 raise ApiRefusal(fault.code, fault.reason, fault.message, retry_after=fault.retry_after)

@@ -144,7 +144,7 @@ class Informer:
                     item = event["object"]
                     version = item["metadata"]["resourceVersion"]
                     if event["type"] == "DELETED":
-                        self.remove(item["metadata"]["namespace"], item["metadata"]["name"])
+                        self.remove(item["metadata"]["namespace"], item["metadata"]["name"], item["metadata"]["uid"])
                     elif event["type"] in ("ADDED", "MODIFIED"):
                         self.update(item)
             except Gone:
@@ -176,13 +176,15 @@ class Informer:
             if known and known.bot != bot:
                 self._changed(*key, known.bot)
 
-    def remove(self, namespace: str, name: str, *, tell: bool = True) -> None:
-        """Forget an object."""
-        entry = self._entries.pop((namespace, name), None)
-        if entry:
-            self._forget((namespace, name), entry)
-            if tell:
-                self._changed(namespace, name, entry.bot)
+    def remove(self, namespace: str, name: str, uid: str | None = None, *, tell: bool = True) -> None:
+        """Forget an object; with `uid` only that one, not another which has taken its name and is known already."""
+        entry = self._entries.get((namespace, name))
+        if entry is None or uid not in (None, entry.uid):
+            return
+        del self._entries[namespace, name]
+        self._forget((namespace, name), entry)
+        if tell:
+            self._changed(namespace, name, entry.bot)
 
     def _forget(self, key: Key, entry: Entry) -> None:
         owned = self._by_bot.get((key[0], entry.bot))
