@@ -6,6 +6,7 @@ OperatorError
 ├── LeaseLost           another operator acts
 ├── DiscordError        Discord was asked and gave no usable answer
 │   └── InvalidToken    Discord refused the token
+├── ReportError         discord-service was asked about its shards and gave no usable answer
 └── ApiError            the API server refused a request (status, reason and message are its own)
     ├── NotFound        404
     ├── Conflict        409: someone else was first, or owns a field
@@ -40,6 +41,10 @@ class DiscordError(OperatorError):
 
 class InvalidToken(DiscordError):  # noqa: N818
     """Discord refused the token."""
+
+
+class ReportError(OperatorError):
+    """discord-service was asked about its shards and gave no usable answer."""
 
 
 class ApiError(OperatorError):

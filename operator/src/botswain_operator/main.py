@@ -168,10 +168,13 @@ async def _act(client: KubeClient, settings: Settings, state: State) -> None:
             image_pull_policy=settings.image_pull_policy,
             image_pull_secrets=settings.image_pull_secrets,
             discord_api_url=settings.discord_api_url,
+            operator_namespace=settings.lease_namespace,
         ),
         namespaces=settings.watch_namespaces,
         resync_seconds=settings.resync_seconds,
         discord_check_seconds=settings.discord_check_seconds,
+        shards_url=settings.shards_url,
+        shard_check_seconds=settings.shard_check_seconds,
     )
     metrics.LEADER.set(1)
     state.role = "leader"
@@ -184,6 +187,7 @@ async def _act(client: KubeClient, settings: Settings, state: State) -> None:
             tasks.create_task(_watch_bots(reconciler, settings), name="kopf")
             for number in range(settings.workers):
                 tasks.create_task(reconciler.work(), name=f"worker {number}")
+            tasks.create_task(reconciler.shards.run(), name="shards")
             tasks.create_task(_resync(reconciler, scopes, settings.resync_seconds), name="resync")
             state.reasons = []
     finally:

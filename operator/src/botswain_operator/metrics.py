@@ -11,6 +11,9 @@ RECONCILES = Counter(f"{_PREFIX}_reconciles_total", "Reconciles of bots, by resu
 ERRORS = Counter(f"{_PREFIX}_errors_total", "Failed reconciles, by kind of error.", ["error"], registry=REGISTRY)
 WRITES = Counter(f"{_PREFIX}_writes_total", "Writes, by verb and kind.", ["verb", "kind"], registry=REGISTRY)
 DRIFT = Counter(f"{_PREFIX}_drift_total", "Children that others had changed.", ["kind"], registry=REGISTRY)
+SHARD_REPORTS = Counter(
+    f"{_PREFIX}_shard_reports_total", "Answers of bots about their shards, by result.", ["result"], registry=REGISTRY
+)
 DURATION = Histogram(
     f"{_PREFIX}_reconcile_seconds",
     "Length of a reconcile.",

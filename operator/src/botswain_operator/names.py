@@ -27,6 +27,8 @@ SHARD_IDS = "botswain.dev/shard-ids"
 SHARD_SET_OFFSET = "botswain.dev/shard-set-offset"
 
 DISCORD, ORCHESTRATOR, EXECUTION = "discord", "orchestrator", "execution"
+OPERATOR = "operator"
+"""The component that the chart labels the operator's own pod with."""
 
 HTTP_PORTS = {DISCORD: 8003, ORCHESTRATOR: 8000, EXECUTION: 8001}
 GRPC_PORTS = {ORCHESTRATOR: 50051, EXECUTION: 50052}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 from botswain_operator import names
+from botswain_operator.shard_reports import Reports
 
 TokenState = Literal["valid", "invalid", "missing", "pending", "unknown"]
 """`pending`: Discord is being asked. `unknown`: it was asked, and could not be reached."""
@@ -137,7 +138,12 @@ class Observed:
     """The recommendation that the bot runs with already, from its status: `auto` holds to it while Discord can't be asked."""
     last_user_id: str = ""
     """The bot's user id as its status has it."""
+    last_table: Sequence[Mapping[str, Any]] = ()
+    """The shard table that the status has."""
+    last_guilds: int | None = None
     replicas: Mapping[int, Replica] = field(default_factory=dict)
+    shards: Reports | None = None
+    """What discord-service says of its shards; None while it wasn't asked."""
     orchestrator: Workload | None = None
     execution: Workload | None = None
     auth_secret: str | None = None

@@ -31,6 +31,7 @@ from botswain_operator.references import SecretReferences
 from botswain_operator.resources import Defaults, Plan, build_resources
 from botswain_operator.resources.pods import AUTH_SECRET_KEY, auth_secret_name
 from botswain_operator.secret_values import SecretValues
+from botswain_operator.shard_checks import ShardChecks
 from botswain_operator.spec import Bot, read_bot
 from botswain_operator.status import Condition, build_status, changes, with_times
 from botswain_operator.workqueue import WorkQueue, backoff_seconds
@@ -65,6 +66,8 @@ class Reconciler:
         namespaces: tuple[str, ...],
         resync_seconds: float,
         discord_check_seconds: float,
+        shards_url: str,
+        shard_check_seconds: float,
     ) -> None:
         self.queue: WorkQueue[Key] = WorkQueue()
         self.cluster = Cluster(client, namespaces, self._child_changed, self._secret_changed)
@@ -73,6 +76,7 @@ class Reconciler:
         self._resync = resync_seconds
         self._values = SecretValues(client, self.cluster)
         self._checks = DiscordChecks(self.queue.add, every_seconds=discord_check_seconds)
+        self.shards = ShardChecks(shards_url, self.queue.add, every_seconds=shard_check_seconds)
         self._bots = KnownBots()
         self._references = SecretReferences()
         self._contests: Contests[tuple[str, str, str]] = Contests()
@@ -96,6 +100,7 @@ class Reconciler:
         metrics.BOTS.set(len(self._bots))
         self._refer(key, set())
         self._checks.forget(key)
+        self.shards.forget(key)
         self._failures.pop(key, None)
         self.queue.forget(key)
 
@@ -130,6 +135,7 @@ class Reconciler:
     async def close(self) -> None:
         self.queue.close()
         await self._checks.close()
+        await self.shards.close()
 
     # One reconcile.
 
@@ -217,12 +223,16 @@ class Reconciler:
             missing += [f"database URL: {found.problem}"] if found.value is None else []
             address = _address(found.value) if found.value else None
         status = body.get("status") or {}
+        running = any(found.workload.wanted and found.workload.ready for found in workloads.replicas.values())
         return Observed(
             token=token,
             gateway=facts,
             last_shards=status.get("shards"),
             last_user_id=(status.get("bot") or {}).get("id", ""),
+            last_table=status.get("shardTable") or (),
+            last_guilds=status.get("guilds"),
             replicas=workloads.replicas,
+            shards=self.shards.about(bot.key, running=running),
             orchestrator=workloads.by_name.get(f"{bot.name}-{names.ORCHESTRATOR}"),
             execution=workloads.by_name.get(f"{bot.name}-{names.EXECUTION}"),
             auth_secret=self.cluster.secret_value(bot.namespace, auth_secret_name(bot), AUTH_SECRET_KEY),

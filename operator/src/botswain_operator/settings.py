@@ -46,6 +46,11 @@ class Settings(BaseModel):
     discord_check_seconds: float = Field(
         default=600.0, gt=0, description="How often Discord is asked about a bot's token and limits."
     )
+    shards_url: str = Field(
+        default="http://{bot}-discord.{namespace}.svc:8003/ready",
+        description="Where a bot's discord-service processes tell of their shards.",
+    )
+    shard_check_seconds: float = Field(default=60.0, gt=0, description="How often each bot's shards are asked after.")
     discord_api_url: str = Field(
         default="https://discord.com/api/v10", description="Discord, for bots that name no other."
     )

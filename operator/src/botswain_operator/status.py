@@ -11,6 +11,8 @@ from botswain_operator import names
 from botswain_operator.observed import Observed, Workload
 from botswain_operator.resources import Plan
 from botswain_operator.rollout import Step, reserve
+from botswain_operator.shard_reports import guilds_of
+from botswain_operator.shard_table import build_table
 from botswain_operator.sharding import shard_range
 from botswain_operator.spec import Bot
 
@@ -33,11 +35,7 @@ def build_status(bot: Bot, plan: Plan, observed: Observed, problems: Sequence[st
     Args:
         problems: what the API server refused in this reconcile, in words.
     """
-    numbered = {number: found.workload for number, found in observed.replicas.items()}
-    table = [
-        _row(bot, step) for step in sorted(plan.rollout.steps, key=lambda step: step.number) if _exists(step, numbered)
-    ]
-    ready = sum(1 for row in table if row["state"] in ("Ready", "Outdated") or _is_ready(row, numbered))
+    ready = sum(1 for step in plan.rollout.steps if step.state in ("Ready", "Outdated") or _is_ready(step, observed))
     wanted = plan.shard_set.replicas if plan.shard_set else 0
     status: dict[str, Any] = {
         "observedGeneration": bot.generation,
@@ -47,12 +45,15 @@ def build_status(bot: Bot, plan: Plan, observed: Observed, problems: Sequence[st
         "selector": ",".join(
             f"{key}={value}" for key, value in sorted(names.selector(bot.name, names.DISCORD).items())
         ),
-        "shardTable": table,
+        "shardTable": build_table(bot, plan.rollout.steps, observed),
         "conditions": [
             {"type": found.type, "status": found.status, "reason": found.reason, "message": found.message}
             for found in conditions(bot, plan, observed, problems)
         ],
     }
+    guilds = observed.last_guilds if observed.shards is None else guilds_of(observed.shards)
+    if guilds is not None:
+        status["guilds"] = guilds
     if plan.shard_set:
         status["shards"] = plan.shard_set.count
     if facts := observed.gateway:
@@ -68,22 +69,9 @@ def build_status(bot: Bot, plan: Plan, observed: Observed, problems: Sequence[st
     return status
 
 
-def _exists(step: Step, numbered: Mapping[int, Workload]) -> bool:
-    return step.number in numbered or step.apply or step.state == "Waiting"
-
-
-def _is_ready(row: Mapping[str, Any], numbered: Mapping[int, Workload]) -> bool:
-    found = numbered.get(int(row["replica"].rsplit("-", 1)[1]))
-    return bool(found and found.wanted and found.ready >= 1)
-
-
-def _row(bot: Bot, step: Step) -> dict[str, Any]:
-    return {
-        "replica": names.replica_name(bot.name, step.number),
-        "shards": shard_range(step.shard_ids),
-        "shardCount": step.shard_count,
-        "state": step.state,
-    }
+def _is_ready(step: Step, observed: Observed) -> bool:
+    found = observed.replicas.get(step.number)
+    return bool(found and found.workload.wanted and found.workload.ready >= 1)
 
 
 def conditions(bot: Bot, plan: Plan, observed: Observed, problems: Sequence[str] = ()) -> list[Condition]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from botswain_discord import identify, shards
+from botswain_operator.shard_reports import read_reports
 from botswain_simulator import Simulator
 from structlog.testing import capture_logs
 
@@ -114,7 +115,7 @@ async def test_messages_arrive_by_http_too(
 async def test_readiness_shows_role_shards_and_outbox(
     run_adapter: RunAdapter, discord: Discord, orchestrator: PublishOrchestrator
 ) -> None:
-    """A ready service: each shard connected, with its latency once a heartbeat was answered."""
+    """A ready service: each shard connected, with its guilds, and its latency once a heartbeat was answered."""
     adapter = run_adapter(orchestrator.url)
     await adapter.connected()
     await until(lambda: adapter.service.bot.shards[0].latency is not None, "the first heartbeat's answer")
@@ -122,7 +123,9 @@ async def test_readiness_shows_role_shards_and_outbox(
     assert (body["status"], body["role"]) == ("ready", "active")
     (shard,) = body["shards"]
     assert (shard["id"], shard["count"], shard["state"]) == (0, 1, "connected")
+    assert shard["guilds"] == 1
     assert shard["latency_ms"] >= 0
+    assert read_reports(body)[1, 0].guilds == 1, "the operator understands it"
     assert body["outbox"]["limit"] == 10_000
 
 

@@ -15,7 +15,7 @@ async def test_bot_comes_up_with_everything_it_runs_on(world: World) -> None:
     await world.until(world.is_("Ready", "True"), "the bot is ready")
     assert world.replicas() == {"harbour-discord-0": "0,1", "harbour-discord-1": "2"}
     assert {"harbour-execution", "harbour-orchestrator"} < set(world.names("apps", "deployments"))
-    assert world.names("", "services") == ["harbour-execution", "harbour-orchestrator"]
+    assert world.names("", "services") == ["harbour-discord", "harbour-execution", "harbour-orchestrator"]
     assert world.names("networking.k8s.io", "networkpolicies") == [
         "harbour-discord",
         "harbour-execution",

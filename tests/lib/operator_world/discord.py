@@ -1,4 +1,4 @@
-"""The two calls that the operator makes to Discord, with answers that tests choose."""
+"""What the operator asks outside the API server, with answers that tests choose: Discord, and a bot's discord-service."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ class DiscordDouble:
     status: int = 200
     """An answer other than 200 is given to every call."""
     asked: int = 0
+    shard_answers: dict[str, tuple[int, object]] = field(default_factory=dict)
+    """Status and body of `/ready` of each bot's discord-service, by the bot's name; a bot that isn't here is answered 404."""
     answers: asyncio.Event = field(default_factory=asyncio.Event)
     """While it isn't set, calls wait."""
 
@@ -35,6 +37,14 @@ class DiscordDouble:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/api/v10"
+
+    @property
+    def shards_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/pods/{{namespace}}/{{bot}}/ready"
+
+    async def ready(self, request: web.Request) -> web.Response:
+        status, body = self.shard_answers.get(request.match_info["bot"], (404, {}))
+        return web.json_response(body, status=status)
 
     async def gateway(self, request: web.Request) -> web.Response:
         if refusal := await self._refusal(request):
@@ -64,7 +74,13 @@ class DiscordDouble:
 async def serving() -> AsyncIterator[DiscordDouble]:
     double = DiscordDouble()
     app = web.Application()
-    app.add_routes([web.get("/api/v10/gateway/bot", double.gateway), web.get("/api/v10/users/@me", double.user)])
+    app.add_routes(
+        [
+            web.get("/api/v10/gateway/bot", double.gateway),
+            web.get("/api/v10/users/@me", double.user),
+            web.get("/pods/{namespace}/{bot}/ready", double.ready),
+        ]
+    )
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

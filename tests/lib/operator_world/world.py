@@ -50,6 +50,7 @@ class World:
             "LEASE_NAME": "botswain-operator",
             "IMAGE_TAG": "1",
             "LEASE_SECONDS": "5",
+            "SHARDS_URL": self.discord.shards_url,
         }
         return OperatorProcess(self._folder / "operator", {**base, **self._settings, **settings})
 

@@ -86,3 +86,14 @@ def test_names_are_known_again_from_a_shards_state() -> None:
     after.restore(before.state(0, 2))
     assert (after.guild_name(here), after.guild_name(elsewhere)) == ("Harbour", None)
     assert after.thread(here, "7") == ThreadName("7", "6", "plans")
+
+
+def test_guilds_are_counted_by_shard() -> None:
+    """Each known guild counts for the shard that Discord sends it to; one that the bot has left doesn't."""
+    names = Names()
+    for number in range(5):
+        names.feed("GUILD_CREATE", {"id": str(number << 22), "name": "Harbour"})
+    names.feed("GUILD_CREATE", {"id": "odd", "name": "Quay"})
+    names.feed("GUILD_DELETE", {"id": str(4 << 22)})
+    assert names.guild_counts(2) == {0: 2, 1: 2}
+    assert names.guild_counts(1) == {0: 4}

@@ -252,13 +252,41 @@ def test_policy_allows_where_a_url_leads(url: str, peers: list[str]) -> None:
     assert rule["ports"][0]["port"] == (8090 if ":8090" in url else 443)
 
 
+def peers(rule: dict[str, Any]) -> list[str]:
+    """Who is at the other end of a rule, and at which ports: `part:port`, `outside:port`, or the namespace."""
+    ports = ",".join(str(port["port"]) for port in rule["ports"])
+    found = []
+    for peer in rule.get("from") or rule.get("to") or [{}]:
+        pods = peer.get("podSelector", {}).get("matchLabels", {})
+        namespace = peer.get("namespaceSelector", {}).get("matchLabels", {}).get("kubernetes.io/metadata.name")
+        where = pods.get(names.LABEL_PART) or namespace or ("outside" if "ipBlock" in peer else "anybody")
+        assert not pods or names.LABEL_BOT in pods or namespace == "system", "another bot's pods are no peers"
+        found.append(f"{where}:{ports}")
+    return sorted(set(found))
+
+
 def test_only_the_platforms_arrows_are_open() -> None:
-    """discord-service takes no connection, the orchestrator discord-service's, execution the orchestrator's."""
-    found = manifests({})
-    sources = {}
-    for part in (names.DISCORD, names.ORCHESTRATOR, names.EXECUTION):
-        rules = found["NetworkPolicy", f"harbour-{part}"]["spec"]["ingress"]
-        sources[part] = [
-            peer["podSelector"]["matchLabels"][names.LABEL_PART] for rule in rules for peer in rule["from"]
-        ]
-    assert sources == {names.DISCORD: [], names.ORCHESTRATOR: [names.DISCORD], names.EXECUTION: [names.ORCHESTRATOR]}
+    """Each part is open to the one before it and to nobody else, and gets to the one after it and to its own outside world."""
+    spec = {
+        "agent": {"model": "openai:gpt", "baseUrl": "http://vllm.models.svc:8000/v1"},
+        "database": {"urlSecretRef": {"name": "db"}},
+        "discord": {"apiUrl": "https://api.discord.example.org/api/v10"},
+    }
+    plan = build_resources(
+        bot(**spec), observed(database_address=("db.data.svc", 6432)), Defaults(operator_namespace="system")
+    )
+    policies = {body["metadata"]["name"]: body["spec"] for body in plan.manifests if body["kind"] == "NetworkPolicy"}
+    assert {name: policy["policyTypes"] for name, policy in policies.items()} == {
+        f"harbour-{part}": ["Ingress", "Egress"] for part in (names.DISCORD, names.ORCHESTRATOR, names.EXECUTION)
+    }
+    assert {name: [peers(rule) for rule in policy["ingress"]] for name, policy in policies.items()} == {
+        "harbour-discord": [["operator:8003"]],
+        "harbour-orchestrator": [["discord:8000,50051"]],
+        "harbour-execution": [["orchestrator:8001,50052"]],
+    }
+    dns = ["anybody:53,53"]
+    assert {name: [peers(rule) for rule in policy["egress"]] for name, policy in policies.items()} == {
+        "harbour-discord": [dns, ["orchestrator:8000,50051"], ["outside:443"]],
+        "harbour-orchestrator": [dns, ["execution:8001,50052"], ["models:8000"], ["data:6432"]],
+        "harbour-execution": [dns, ["outside:443"], ["outside:80,443"]],
+    }

@@ -10,7 +10,9 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
+from botswain_operator.resources import Defaults, build_resources
 from botswain_operator.settings import Settings
+from operator_world.examples import bot, observed
 from operator_world.programs import CHART, CRD_FILE, ROOT, helm
 from operator_world.world import env
 
@@ -111,6 +113,24 @@ def test_rights_are_narrow() -> None:
         for (kind, name), body in narrowed.items()
         if (kind, name) == ("Role", "botswain-operator")
     } == {"b"}
+
+
+def test_operator_gets_to_discord_service() -> None:
+    """The policies of operator and bot agree: pods labelled as the chart labels the operator's may ask discord-service."""
+    manifests = by_name(render())
+    operator = manifests["Deployment", "botswain-operator"]["spec"]["template"]["metadata"]["labels"]
+    plan = build_resources(bot(), observed(), Defaults(operator_namespace="system"))
+    made = by_name(list(plan.manifests))
+    rule = made["NetworkPolicy", "harbour-discord"]["spec"]["ingress"][0]
+    assert rule["from"][0]["podSelector"]["matchLabels"].items() <= operator.items()
+    assert rule["from"][0]["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "system"}
+    pod = made["Deployment", "harbour-discord-0"]["spec"]["template"]["metadata"]["labels"]
+    egress = manifests["NetworkPolicy", "botswain-operator"]["spec"]["egress"]
+    assert any(
+        peer["podSelector"]["matchLabels"].items() <= pod.items() and {"protocol": "TCP", "port": 8003} in out["ports"]
+        for out in egress
+        for peer in out.get("to", [])
+    )
 
 
 def test_operator_reads_each_setting_it_is_given() -> None:

@@ -63,10 +63,7 @@ def _foundation(bot: Bot, observed: Observed) -> list[Manifest]:
     sqlite = bot.spec.sqlite
     if sqlite and not sqlite.ephemeral:
         manifests.append(config.volume_claim(bot, sqlite))
-    parts = [names.ORCHESTRATOR, names.EXECUTION]
-    if bot.spec.telemetry.service_monitor:
-        parts.append(names.DISCORD)
-    return manifests + [config.service(bot, part) for part in parts]
+    return manifests + [config.service(bot, part) for part in (names.DISCORD, names.ORCHESTRATOR, names.EXECUTION)]
 
 
 def _discord(bot: Bot, observed: Observed, defaults: Defaults) -> tuple[ShardSet | None, Rollout, list[Manifest]]:

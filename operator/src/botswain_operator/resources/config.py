@@ -83,13 +83,17 @@ def volume_claim(bot: Bot, sqlite: Sqlite) -> Manifest:
 
 
 def service(bot: Bot, part: str) -> Manifest:
-    """The Service of one part; without an address of its own for discord-service, which nothing but a scraper calls."""
+    """The Service of one part.
+
+    That of discord-service has no address of its own: its name leads to each process, ready or not, for the operator and for
+    scrapers to ask.
+    """
     ports = [{"name": "http", "port": names.HTTP_PORTS[part], "protocol": "TCP", "targetPort": "http"}]
     if part in names.GRPC_PORTS:
         ports.append({"name": "grpc", "port": names.GRPC_PORTS[part], "protocol": "TCP", "targetPort": "grpc"})
     spec: Manifest = {"selector": names.selector(bot.name, part), "ports": ports}
     if part == names.DISCORD:
-        spec["clusterIP"] = "None"
+        spec |= {"clusterIP": "None", "publishNotReadyAddresses": True}
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata(bot, f"{bot.name}-{part}", part), "spec": spec}
 
 

@@ -17,6 +17,7 @@ class Defaults:
     image_pull_policy: str = "IfNotPresent"
     image_pull_secrets: tuple[str, ...] = ()
     discord_api_url: str = "https://discord.com/api/v10"
+    operator_namespace: str = "default"
 
     def image(self, spec: Spec, part: str) -> str:
         """The image of one part: the bot's own reference, or name and tag at the bot's or the operator's registry."""

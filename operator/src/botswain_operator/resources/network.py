@@ -1,6 +1,7 @@
 """NetworkPolicies: the arrows of docs/architecture.md and no others.
 
-Into the pods: discord-service nothing but probes, the orchestrator from discord-service, execution from the orchestrator.
+Into the pods: discord-service from the operator, which asks how its shards are, the orchestrator from discord-service, execution
+from the orchestrator. Probes come from the node, which no policy holds off.
 Out of them: name resolution, the next part, and each part's own outside world: Discord, the model, the database, traces. A
 policy can't name a host, so the outside is told by port, and by namespace where a URL names a Service of the cluster.
 """
@@ -40,7 +41,12 @@ def network_policies(bot: Bot, defaults: Defaults, observed: Observed) -> list[M
     if observed.database_address:
         orchestrator_out.append(_to_host(bot, *observed.database_address))
     return [
-        _policy(bot, names.DISCORD, ingress=[], egress=[_DNS, _to_part(bot, names.ORCHESTRATOR), discord, *extra]),
+        _policy(
+            bot,
+            names.DISCORD,
+            ingress=[_from_operator(defaults)],
+            egress=[_DNS, _to_part(bot, names.ORCHESTRATOR), discord, *extra],
+        ),
         _policy(
             bot,
             names.ORCHESTRATOR,
@@ -97,6 +103,15 @@ def _to_part(bot: Bot, part: str) -> Manifest:
 
 def _from_part(bot: Bot, part: str, source: str) -> Manifest:
     return {"ports": _part_ports(part), "from": [{"podSelector": {"matchLabels": names.selector(bot.name, source)}}]}
+
+
+def _from_operator(defaults: Defaults) -> Manifest:
+    """From pods that the chart labels as the operator's, in the operator's own namespace."""
+    peer = {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": defaults.operator_namespace}},
+        "podSelector": {"matchLabels": {names.LABEL_PART: names.OPERATOR}},
+    }
+    return {"ports": [{"protocol": "TCP", "port": names.HTTP_PORTS[names.DISCORD]}], "from": [peer]}
 
 
 def _part_ports(part: str) -> list[Manifest]:

@@ -236,12 +236,14 @@ class DiscordGatewayHandler(discord.Client):
         return "; ".join(down) or None
 
     def shard_table(self) -> list[dict[str, Any]]:
-        """The shards as `/ready` shows them; latencies in milliseconds."""
+        """The shards as `/ready` shows them, and the operator reads them; latencies in milliseconds."""
+        guilds = self.names.guild_counts(self.shard_count or 1)
         return [
             {
                 "id": shard.id,
                 "count": self.shard_count,
                 "state": "reading paused" if shard.paused else str(shard.state),
+                "guilds": guilds[shard.id],
                 "latency_ms": None if shard.latency is None else round(shard.latency * 1_000, 1),
             }
             for shard in self.shards.values()

@@ -6,6 +6,7 @@ passed over: a missing name only leaves an optional field out.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -64,6 +65,10 @@ class Names:
         """The guild's name, or None when Discord hasn't told it."""
         guild = self._guilds.get(guild_id)
         return guild.name if guild else None
+
+    def guild_counts(self, shard_count: int) -> Counter[int]:
+        """How many guilds are known, by shard."""
+        return Counter((int(guild_id) >> 22) % shard_count for guild_id in self._guilds if guild_id.isdigit())
 
     def thread(self, guild_id: str, channel_id: str) -> ThreadName | None:
         """The thread with this id, or None: an ordinary channel, or a thread not heard of."""
