@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from botswain_orchestrator.ledger.partitions import PARTITIONS, partition_of
 from botswain_orchestrator.ownership import SharedOwner
-from botswain_proto.v1 import coordination_pb2, event_pb2, execution_pb2, orchestrator_pb2
+from botswain_proto.v1 import coordination_pb2, event_pb2, execution_pb2, orchestrator_pb2, orchestrator_pb2_grpc
+from botswain_services.auth import TokenIssuer
+from botswain_services.rpc import connect
 from postgres import running_postgres
 
 from . import conftest
-from .conftest import BOT, FakeExecution, Orchestrator, message, running, until
+from .conftest import BOT, DEADLINE, SECRET, FakeExecution, Orchestrator, message, running, until
 from .test_coordination import processes
 from .test_orchestrator_process import line_of, start
 
@@ -240,3 +242,42 @@ async def test_an_outage_of_the_database_loses_nothing(
             assert await orchestrator.service.ledger.unfinished() == []
     keys = [call.idempotency_key for call in execution.calls]
     assert len(set(keys)) == len(channels) + 1
+
+
+async def test_who_comes_back_under_its_name_goes_on_at_once(
+    own_database: str, tmp_path: Path, execution: FakeExecution
+) -> None:
+    """A killed process's successor doesn't wait for the lease, which is far longer than this test may take."""
+    gate = asyncio.Event()
+
+    async def hold(request: execution_pb2.CallToolRequest) -> execution_pb2.CallToolResponse:
+        await gate.wait()
+        return execution.success(request)
+
+    execution.answer = hold
+    variables = {
+        "EXECUTION_SERVICE_URL": f"grpc://127.0.0.1:{execution.port}",
+        "DATABASE_URL": own_database,
+        "LEASE_SECONDS": "300",
+        "REPLICA_NAME": "orchestrator-0",
+    }
+    killed = await start(tmp_path, **variables)
+    ready = await line_of(killed, "service_ready")
+    tokens = TokenIssuer(SECRET, issuer="test", audience="orchestrator-service")
+    peer = connect(f"grpc://127.0.0.1:{ready['grpc']}", tokens, variable="TEST")
+
+    async def requests() -> AsyncIterator[orchestrator_pb2.PublishRequest]:
+        yield orchestrator_pb2.PublishRequest(batch_id=1, bot_id=BOT, events=[message("say once")])
+
+    stub = orchestrator_pb2_grpc.OrchestratorServiceStub(peer.channel)
+    assert [a.recorded async for a in stub.Publish(requests(), metadata=peer.metadata(), timeout=DEADLINE)] == [1]
+    await execution.wait_for_calls(1)
+    killed.send_signal(signal.SIGKILL)
+    await killed.communicate()
+    await peer.close()
+    gate.set()
+    successor = await start(tmp_path, **variables)
+    await line_of(successor, "turn_completed")
+    successor.send_signal(signal.SIGTERM)
+    await successor.communicate()
+    assert len({call.idempotency_key for call in execution.calls}) == 1

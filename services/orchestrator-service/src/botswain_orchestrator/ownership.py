@@ -23,12 +23,14 @@ from typing import Protocol
 
 from botswain_services.logs import get_logger
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from botswain_orchestrator.errors import LedgerUnavailableError
 from botswain_orchestrator.ledger import Database, Entry, Ledger, replicas
-from botswain_orchestrator.ledger.engines import now_in
-from botswain_orchestrator.ledger.notices import PARTITIONS, announce
-from botswain_orchestrator.ledger.partitions import partition_of, plan
+from botswain_orchestrator.ledger.engines import now_in, reason_of
+from botswain_orchestrator.ledger.notices import PARTITIONS as MOVED
+from botswain_orchestrator.ledger.notices import announce
+from botswain_orchestrator.ledger.partitions import PARTITIONS, partition_of, plan
 from botswain_orchestrator.metrics import PARTITIONS_HELD
 
 log = get_logger(__name__)
@@ -56,6 +58,9 @@ class Owner(Protocol):
 
     async def start(self) -> bool:
         """Begin to deliver, what is left from before first; whether this is the only orchestrator alive."""
+
+    def problem(self) -> str | None:
+        """Why it may not be able to answer, if so."""
 
     def recorded(self, entries: Iterable[Entry]) -> None:
         """Events were committed by this orchestrator, for whoever owns them."""
@@ -96,6 +101,10 @@ class SoleOwner:
         if left:
             log.info("turns_resumed", events=len(left))
         return True
+
+    def problem(self) -> str | None:
+        """Nothing can come between."""
+        return None
 
     def recorded(self, entries: Iterable[Entry]) -> None:
         """They are delivered at once."""
@@ -158,10 +167,13 @@ class SharedOwner:
         ledger: over it.
         desk: gets the events.
         lease: seconds.
+        name: its own among the others; None: a new one. What an earlier process of that name held is taken over at once.
     """
 
-    def __init__(self, database: Database, ledger: Ledger, desk: Desk, *, lease: float = LEASE) -> None:
-        self.id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    def __init__(
+        self, database: Database, ledger: Ledger, desk: Desk, *, lease: float = LEASE, name: str | None = None
+    ) -> None:
+        self.id = name or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self.living: list[str] = []
         """All orchestrators that are alive, as they were at the last look."""
         self._database = database
@@ -173,6 +185,7 @@ class SharedOwner:
         self._wanted = asyncio.Event()
         self._looking = False
         self._leaving = False
+        self._renewed_at = 0.0
         self._task: asyncio.Task[None] | None = None
         PARTITIONS_HELD.set_function(lambda: len(self._held))
 
@@ -182,6 +195,11 @@ class SharedOwner:
         await self._read()
         self._task = asyncio.get_running_loop().create_task(self._run(), name="ownership")
         return self.living == [self.id]
+
+    def problem(self) -> str | None:
+        """Why its turns may be another's by now, if so."""
+        silent = asyncio.get_running_loop().time() - self._renewed_at
+        return f"the lease was last renewed {silent:.0f} s ago" if silent > self._lease else None
 
     def recorded(self, entries: Iterable[Entry]) -> None:
         """They are read from the database, as others' are: that keeps the order."""
@@ -227,7 +245,7 @@ class SharedOwner:
         def work(connection: Connection) -> None:
             replicas.let_go(connection, self.id, list(self._held))
             replicas.leave(connection, self.id)
-            announce(connection, PARTITIONS)
+            announce(connection, MOVED)
 
         if self._task is not None:
             try:
@@ -254,8 +272,8 @@ class SharedOwner:
                     await self._look()
                 await self._release()
                 await self._read()
-            except LedgerUnavailableError as error:
-                log.warning("ownership_not_renewed", reason=str(error))
+            except (LedgerUnavailableError, SQLAlchemyError) as error:
+                log.warning("ownership_not_renewed", reason=reason_of(error))
 
     async def _look(self) -> None:
         """Be heard from; see what is whose; take and give."""
@@ -265,7 +283,8 @@ class SharedOwner:
             now = now_in(connection)
             replicas.heard_from(connection, self.id, now=now, lease=self._lease, leaving=self._leaving)
             if newcomer:
-                announce(connection, PARTITIONS)
+                replicas.let_go(connection, self.id, range(PARTITIONS))
+                announce(connection, MOVED)
             living = replicas.living(connection, now=now)
             table = replicas.owners(connection)
             todo = plan(
@@ -276,7 +295,9 @@ class SharedOwner:
             mine = {number: epoch for number, (owner, epoch) in table.items() if owner == self.id}
             return _Look(mine | replicas.take(connection, self.id, todo.take), todo.give, list(living))
 
+        began = asyncio.get_running_loop().time()
         self._saw(await self._database.write(work))
+        self._renewed_at = began
 
     def _saw(self, look: _Look) -> None:
         if look.living != self.living:
@@ -305,7 +326,7 @@ class SharedOwner:
 
         def work(connection: Connection) -> None:
             replicas.let_go(connection, self.id, idle)
-            announce(connection, PARTITIONS)
+            announce(connection, MOVED)
 
         await self._database.write(work)
         for number in idle:

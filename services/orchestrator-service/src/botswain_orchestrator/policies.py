@@ -17,9 +17,12 @@ from typing import Literal, TypeAlias
 
 from botswain_proto.v1 import orchestrator_pb2
 from botswain_services.logs import get_logger
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from botswain_orchestrator.errors import FencedError, LedgerError, LedgerUnavailableError
 from botswain_orchestrator.lanes import Lanes
 from botswain_orchestrator.ledger import Database, Entry
+from botswain_orchestrator.ledger.engines import reason_of
 from botswain_orchestrator.ledger.superseding import supersede
 from botswain_orchestrator.metrics import SUPERSEDED
 
@@ -29,6 +32,8 @@ TurnPolicy: TypeAlias = Literal["enqueue", "coalesce", "interrupt", "reject"]
 Run: TypeAlias = Callable[[Entry], Awaitable[float | None]]
 Finished: TypeAlias = Callable[[Entry, orchestrator_pb2.ProcessResponse], None]
 
+LEDGER_PAUSE = 2.0
+"""Seconds until a turn is tried again that the ledger's database could not be told of."""
 _TOGETHER = "answered together with a later message of the conversation (TURN_POLICY)"
 _REJECTED = "the conversation was busy (TURN_POLICY=reject)"
 
@@ -61,7 +66,24 @@ class Turnstile:
         return False
 
     async def run(self, entry: Entry) -> float | None:
-        """Run the entry's turn, or leave it to a newer one."""
+        """Run the entry's turn, or leave it to a newer one; the seconds after which it is to be tried again, if so. Raises
+        nothing but cancellation, which leaves the event to the next start.
+        """
+        try:
+            return await self._by_policy(entry)
+        except FencedError as error:
+            # Whoever holds the lane now goes on from what is recorded.
+            log.warning("turn_fenced", row=entry.id, lane=entry.lane, reason=str(error))
+        except (LedgerUnavailableError, OperationalError) as error:
+            log.error("turn_not_recorded", row=entry.id, lane=entry.lane, reason=reason_of(error))  # noqa: TRY400
+            return LEDGER_PAUSE
+        except SQLAlchemyError as error:
+            # What the database refuses once it refuses again: the lane must go on.
+            log.error("turn_not_recorded", row=entry.id, lane=entry.lane, reason=reason_of(error))  # noqa: TRY400
+            self._finished(entry, _unrecorded(error))
+        return None
+
+    async def _by_policy(self, entry: Entry) -> float | None:
         if self._policy in ("enqueue", "reject"):
             return await self._run(entry)
         newer = self._lanes.newest(entry.lane)
@@ -92,7 +114,11 @@ class Turnstile:
         return None if await self._supersede(entry, newer, _TOGETHER, started=True) else 0.0
 
     async def _reject(self, entry: Entry) -> None:
-        await self._supersede(entry, None, _REJECTED, started=False)
+        try:
+            await self._supersede(entry, None, _REJECTED, started=False)
+        except (LedgerError, SQLAlchemyError) as error:
+            # It has its turn after the next start, as one that was recorded when the process was killed.
+            log.error("event_not_rejected", row=entry.id, lane=entry.lane, reason=reason_of(error))  # noqa: TRY400
 
     async def _supersede(self, entry: Entry, by: Entry | None, reason: str, *, started: bool) -> bool:
         result = await supersede(self._database, entry, by=by, reason=reason, started=started)
@@ -102,3 +128,10 @@ class Turnstile:
         log.info("event_superseded", event_id=result.event_id, correlation_id=result.correlation_id, reason=reason)
         self._finished(entry, result)
         return True
+
+
+def _unrecorded(error: Exception) -> orchestrator_pb2.ProcessResponse:
+    return orchestrator_pb2.ProcessResponse(
+        status=orchestrator_pb2.TURN_STATUS_FAILED,
+        error=f"the ledger did not take it: {reason_of(error)}; the event's turn runs again after the next start",
+    )

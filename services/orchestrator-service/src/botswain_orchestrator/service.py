@@ -184,7 +184,9 @@ class OrchestratorService(Service):
 
     def _own(self, desk: Desk) -> Owner:
         if self._database.shared:
-            return SharedOwner(self._database, self.ledger, desk, lease=self._settings.lease_seconds)
+            return SharedOwner(
+                self._database, self.ledger, desk, lease=self._settings.lease_seconds, name=self._settings.replica_name
+            )
         return SoleOwner(self.ledger, desk)
 
     def _hear(self, what: str, about: str) -> None:
@@ -229,7 +231,7 @@ class OrchestratorService(Service):
 
     async def _database_problem(self) -> str | None:
         await self.ledger.ping()
-        return None
+        return self._intake.owner.problem()
 
     async def _execution_problem(self) -> str | None:
         return await self._catalog.problem() if self._catalog is not None else "not asked yet"

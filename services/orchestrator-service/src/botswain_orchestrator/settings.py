@@ -40,6 +40,13 @@ class OrchestratorSettings(ServiceSettings):
         description="Where several orchestrators share the database: seconds after which one that isn't heard from is dead, "
         "and the others answer its conversations.",
     )
+    replica_name: str | None = Field(
+        default=None,
+        max_length=200,
+        pattern=r"^[\x21-\x7e]+$",
+        description="This orchestrator's own name among those that share the database, e.g. its pod's: when it has crashed, the "
+        "next process of that name goes on at once. None: a new one each start.",
+    )
     execution_service_url: str = Field(
         default="grpc://execution-service:50052",
         description="execution-service: grpc://host:port or grpcs://host:port; several IP addresses, separated by commas, "

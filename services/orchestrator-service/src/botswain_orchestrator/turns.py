@@ -15,25 +15,21 @@ from botswain_proto.v1 import event_pb2, orchestrator_pb2
 from botswain_services.logs import bound, get_logger
 from botswain_services.tracing import span
 from google.protobuf.duration_pb2 import Duration
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from botswain_orchestrator.agent.catalog import NO_TOOLS, ToolCatalog, ToolSet
 from botswain_orchestrator.agent.graph import Agent
 from botswain_orchestrator.agent.journal import Journal
 from botswain_orchestrator.agent.memory import LedgerSaver
 from botswain_orchestrator.agent.turn import Turn
-from botswain_orchestrator.errors import FencedError, LedgerUnavailableError, OrchestratorError, ToolsUnavailableError
+from botswain_orchestrator.errors import FencedError, OrchestratorError, ToolsUnavailableError
 from botswain_orchestrator.events import reply_channel
 from botswain_orchestrator.ids import run_id
 from botswain_orchestrator.ledger import Entry, Ledger, Started
-from botswain_orchestrator.ledger.engines import reason_of
 from botswain_orchestrator.metrics import DEAD_LETTERS, RETRIES, TURN_SECONDS, TURNS
 from botswain_orchestrator.retries import Retries
 
 log = get_logger(__name__)
 
-LEDGER_PAUSE = 2.0
-"""Seconds until a turn is tried again that the ledger's database could not be told of."""
 PATIENCE_WITHOUT_CHANNEL = 5.0
 """Seconds that an event whose answer goes back to its caller waits for tools; it can do without."""
 
@@ -73,24 +69,11 @@ class TurnRunner:
         self._chance = chance
 
     async def run(self, entry: Entry) -> float | None:
-        """Answer one event; the seconds after which it is to be tried again, if so. Raises nothing but cancellation, which
-        leaves the event to the next start.
-        """
-        try:
-            return await self._run(entry)
-        except FencedError as error:
-            # Whoever holds the lane now goes on from what is recorded.
-            log.warning("turn_fenced", row=entry.id, lane=entry.lane, reason=str(error))
-        except (LedgerUnavailableError, OperationalError) as error:
-            log.error("turn_not_recorded", row=entry.id, lane=entry.lane, reason=reason_of(error))  # noqa: TRY400
-            return LEDGER_PAUSE
-        except SQLAlchemyError as error:
-            # What the database refuses once it refuses again: the lane must go on.
-            log.error("turn_not_recorded", row=entry.id, lane=entry.lane, reason=reason_of(error))  # noqa: TRY400
-            self._finished(entry, _unrecorded(error))
-        return None
+        """Answer one event; the seconds after which it is to be tried again, if so.
 
-    async def _run(self, entry: Entry) -> float | None:
+        Raises:
+            FencedError, LedgerUnavailableError, SQLAlchemyError: the ledger didn't take how it went.
+        """
         started = await self._ledger.start(entry)
         if isinstance(started, float):
             return started
@@ -177,13 +160,6 @@ def response(turn: Turn, *, seconds: float, error: str | None) -> orchestrator_p
         or (orchestrator_pb2.DELIVERY_AGENT if turn.delivered else orchestrator_pb2.DELIVERY_NONE),
         duration=duration(seconds),
         error=error or "",
-    )
-
-
-def _unrecorded(error: Exception) -> orchestrator_pb2.ProcessResponse:
-    return orchestrator_pb2.ProcessResponse(
-        status=orchestrator_pb2.TURN_STATUS_FAILED,
-        error=f"the ledger did not take it: {reason_of(error)}; the event's turn runs again after the next start",
     )
 
 

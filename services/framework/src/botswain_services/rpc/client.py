@@ -29,7 +29,8 @@ CHANNEL_OPTIONS: list[tuple[str, int | str]] = [
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     # A peer that restarts is back within a second or two; waiting up to gRPC's default two minutes would look like an outage.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    # How long an attempt may take at least, whatever gRPC calls it: a busy peer's handshake takes more than a moment.
+    ("grpc.min_reconnect_backoff_ms", 3_000),
     ("grpc.max_reconnect_backoff_ms", 2_000),
     # Connections are otherwise shared by address in the whole process, and with them the backoff of one that failed before.
     ("grpc.use_local_subchannel_pool", 1),

@@ -46,6 +46,7 @@ class Listener:
         _, self._arguments = engine.dialect.create_connect_args(engine.url)
         self._hear = hear
         self._again = again
+        self._heard = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -59,14 +60,16 @@ class Listener:
             await asyncio.wait({self._task})
 
     async def _run(self) -> None:
-        pause, longest = _PAUSES
+        first, longest = _PAUSES
+        pause = first
         while True:
+            self._heard = False
             try:
                 await self._listen()
             except psycopg.Error as error:
                 log.info("notices_interrupted", reason=" ".join(str(error).split()))
+            pause = first if self._heard else min(longest, 2 * pause)
             await asyncio.sleep(pause)
-            pause = min(longest, 2 * pause)
 
     async def _listen(self) -> None:
         arguments: dict[str, Any] = {"connect_timeout": 5, "keepalives_idle": 10, **self._arguments}
@@ -74,6 +77,7 @@ class Listener:
             **arguments, autocommit=True, application_name="botswain-orchestrator-notices"
         ) as connection:
             await connection.execute(f"LISTEN {CHANNEL}")
+            self._heard = True
             self._again()
             async for notice in connection.notifies():
                 what, _, about = notice.payload.partition(" ")
