@@ -73,16 +73,11 @@ def test_levels_hold_for_each_logger() -> None:
 )
 def test_a_line_is_written_whatever_is_logged(value: str) -> None:
     """What JSON has no form for is shown somehow, and never raises."""
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "from botswain_services.logs import configure_logging, get_logger\n"
-            f"configure_logging('demo')\nget_logger('x').info('odd', value={value})",
-        ],
-        capture_output=True,
-        check=True,
+    program = (
+        "from botswain_services.logs import configure_logging, get_logger\n"
+        f"configure_logging('demo')\nget_logger('x').info('odd', value={value})"
     )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert json.loads(done.stderr.decode("utf-8", "replace"))["event"] == "odd"
 
 

@@ -36,7 +36,7 @@ IDLE_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a service answered. Header names are in lower case."""
+    """What a service answered. Headers are to be asked for in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -218,7 +218,7 @@ async def _attempt(
 ) -> Answer:
     async with session.request(method, url, data=body, headers=headers, allow_redirects=False) as response:
         data = await response.read()
-        return Answer(response.status, {key.lower(): value for key, value in response.headers.items()}, data)
+        return Answer(response.status, response.headers, data)
 
 
 async def _close_with_loop(session: aiohttp.ClientSession) -> AsyncGenerator[None]:

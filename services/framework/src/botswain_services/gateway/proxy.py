@@ -45,6 +45,8 @@ _HOP_BY_HOP = frozenset(
 _OWN = frozenset(
     {b"host", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-prefix", b"x-forwarded-for", b"x-request-id"}
 )
+_DROPPED = _HOP_BY_HOP | _OWN
+_HOP_BY_HOP_AND_DATE = _HOP_BY_HOP | {b"date"}  # the server here writes its own
 _WEBSOCKET = frozenset(
     {
         b"sec-websocket-key",
@@ -207,13 +209,17 @@ def target_of(scope: Scope, app_name: str, base: str, path: str) -> URL | None:
 def forwarded_headers(scope: Scope, app_name: str) -> list[tuple[str, str]]:
     """The request's headers as the application is to see them."""
     given: list[tuple[bytes, bytes]] = scope["headers"]
-    named = {part.strip().lower() for key, value in given if key == b"connection" for part in value.split(b",")}
-    dropped = _HOP_BY_HOP | _OWN | named
-    headers = [(key.decode("latin-1"), value.decode("latin-1")) for key, value in given if key not in dropped]
+    dropped = _not_forwarded(given)
+    headers, hops, host = [], [], ""
+    for key, value in given:
+        if key not in dropped:
+            headers.append((key.decode("latin-1"), value.decode("latin-1")))
+        elif key == b"host":
+            host = value.decode("latin-1")
+        elif key == b"x-forwarded-for":
+            hops.append(value.decode("latin-1"))
     client = scope.get("client")
-    hops = [value.decode("latin-1") for key, value in given if key == b"x-forwarded-for"]
     headers.append(("X-Forwarded-For", ", ".join([*hops, client[0] if client else "unknown"])))
-    host = next((value.decode("latin-1") for key, value in given if key == b"host"), "")
     headers.append(("X-Forwarded-Host", host))
     headers.append(("X-Forwarded-Proto", "https" if scope["scheme"] in ("https", "wss") else "http"))
     headers.append(("X-Forwarded-Prefix", f"/{app_name}"))
@@ -227,19 +233,36 @@ def forwarded_headers(scope: Scope, app_name: str) -> list[tuple[str, str]]:
     return headers
 
 
+def _not_forwarded(given: list[tuple[bytes, bytes]]) -> frozenset[bytes]:
+    """Names of headers of this connection only: the known ones, and those that `Connection` names."""
+    for key, _ in given:
+        if key == b"connection":
+            break
+    else:
+        return _DROPPED
+    named = (part.strip().lower() for key, value in given if key == b"connection" for part in value.split(b","))
+    return _DROPPED.union(named)
+
+
 async def _body_of(request: Request) -> bytes | AsyncIterator[bytes] | None:
-    length = request.headers.get("content-length")
-    if length is None and "transfer-encoding" not in request.headers:
+    length = declared = None
+    for key, value in request.scope["headers"]:
+        if key == b"content-length":
+            length = int(value)
+        declared = declared or key in (b"content-length", b"transfer-encoding")
+    if not declared:
         return None
-    if length is not None and int(length) <= SMALL_BYTES:
+    if length is not None and length <= SMALL_BYTES:
         return await request.body()
     return request.stream()
 
 
 def _response_headers(upstream: aiohttp.ClientResponse) -> list[tuple[bytes, bytes]]:
     raw = [(key.lower(), value) for key, value in upstream.raw_headers]
-    named = {part.strip().lower() for key, value in raw if key == b"connection" for part in value.split(b",")}
-    dropped = _HOP_BY_HOP | named | {b"date"}  # the server here writes its own
+    dropped = _HOP_BY_HOP_AND_DATE
+    for key, value in raw:
+        if key == b"connection":
+            dropped = dropped.union(part.strip().lower() for part in value.split(b","))
     return [pair for pair in raw if pair[0] not in dropped]
 
 
