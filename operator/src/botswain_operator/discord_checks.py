@@ -26,6 +26,8 @@ AT_ONCE = 32
 ROLLOUT_SECONDS = 60.0
 """How old the budget may be while replicas start."""
 UNREACHABLE_SECONDS = 15.0
+SLOW_SECONDS = 1.0
+"""How long an answer may take until it is told that it is waited for."""
 
 
 @dataclass(slots=True)
@@ -46,6 +48,7 @@ class DiscordChecks:
         self._every = every_seconds
         self._answers: dict[Key, _Answer] = {}
         self._asking: dict[Key, asyncio.Task[None]] = {}
+        self._asked_at: dict[Key, float] = {}
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._session: aiohttp.ClientSession | None = None
 
@@ -71,9 +74,14 @@ class DiscordChecks:
         answer = self._answers.get(key)
         return max(1.0, answer.at + self._age(answer, rolling=rolling) - time.monotonic()) if answer else self._every
 
+    def is_slow(self, key: Key) -> bool:
+        """Whether an answer is overdue."""
+        return key in self._asked_at and time.monotonic() - self._asked_at[key] >= SLOW_SECONDS
+
     def forget(self, key: Key) -> None:
         """Drop what is known of a bot that is no more."""
         self._answers.pop(key, None)
+        self._asked_at.pop(key, None)
         if task := self._asking.pop(key, None):
             task.cancel()
 
@@ -95,11 +103,13 @@ class DiscordChecks:
             return  # its answer brings the next reconcile, which asks again if the token has changed meanwhile
         task = asyncio.create_task(self._answer(key, value, named, url), name=f"asking Discord for {key[0]}/{key[1]}")
         self._asking[key] = task
+        self._asked_at[key] = time.monotonic()
         task.add_done_callback(lambda done: self._done(key, done))
 
     def _done(self, key: Key, task: asyncio.Task[None]) -> None:
         if self._asking.get(key) is task:
             del self._asking[key]
+            self._asked_at.pop(key, None)
         if not task.cancelled():
             self._answered(key)
 

@@ -7,6 +7,7 @@ anyway: each event only says which bot to look at.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import kopf
@@ -36,6 +37,19 @@ def make_registry(reconciler: Reconciler) -> kopf.OperatorRegistry:
     return registry
 
 
+class _NoDiffs(kopf.DiffBaseStorage):
+    """kopf compares each object with what it was, for handlers of changes. There are none here, and it takes a copy of each."""
+
+    def build(self, *, body: kopf.Body, extra_fields: Iterable[Any] | None = None) -> kopf.BodyEssence:
+        return kopf.BodyEssence()
+
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        pass
+
+
 def make_settings() -> kopf.OperatorSettings:
     """kopf's settings: no events of its own, no peering (the lease does that), no look at the cluster's other kinds."""
     settings = kopf.OperatorSettings()
@@ -47,4 +61,5 @@ def make_settings() -> kopf.OperatorSettings:
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 10
     settings.queueing.idle_timeout = 1
+    settings.persistence.diffbase_storage = _NoDiffs()
     return settings

@@ -12,7 +12,7 @@ import json
 import logging
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
@@ -61,11 +61,20 @@ def main() -> None:
     try:
         settings = load_settings()
         _set_up_logs(settings.log_level)
-        asyncio.run(run(settings))
+        with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
+            runner.run(run(settings))
     except SettingsError as error:
         sys.exit(_complain("settings", error, 2))
     except OperatorError as error:
         sys.exit(_complain(type(error).__name__, error, 1))
+
+
+def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # Windows
+        return None
+    return uvloop.new_event_loop
 
 
 def _complain(what: str, error: Exception, code: int) -> int:

@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 
 from botswain_operator import metrics, names
 from botswain_operator.cluster import Cluster, Workloads
+from botswain_operator.condition_events import events_of, is_alarming
 from botswain_operator.contests import WITHIN_SECONDS, Contests
-from botswain_operator.discord_checks import DiscordChecks
+from botswain_operator.discord_checks import SLOW_SECONDS, DiscordChecks
 from botswain_operator.drift import applied_hash, in_sync
 from botswain_operator.errors import ApiError, Conflict, Forbidden, Gone, Invalid, NotFound, OperatorError, SpecError
 from botswain_operator.known_bots import KnownBots
@@ -33,7 +34,7 @@ from botswain_operator.resources.pods import AUTH_SECRET_KEY, auth_secret_name
 from botswain_operator.secret_values import SecretValues
 from botswain_operator.shard_checks import ShardChecks
 from botswain_operator.spec import Bot, read_bot
-from botswain_operator.status import Condition, build_status, changes, with_times
+from botswain_operator.status import build_status, changes, with_times
 from botswain_operator.workqueue import WorkQueue, backoff_seconds
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,6 @@ log = logging.getLogger(__name__)
 Key = tuple[str, str]
 CHILD_SECONDS = 0.05
 """How long changes of children are gathered: a bot's Deployments change many times while they come up."""
-_ALARMING = {"TokenValid", "IdentifyBudgetOk", "DatabaseReachable"}
 
 
 @dataclass(slots=True)
@@ -188,13 +188,24 @@ class Reconciler:
             before, plan = plan, build_resources(bot, observed, self._defaults)
             if _applies(before) != _applies(plan):
                 self.queue.add(key)  # what was written opens the next step
-        # While Discord is asked, what was said before stands: a restart has nothing to write.
-        if observed.token.state != "pending" or not body["status"]:
+        if self._is_worth_saying(key, body, observed.token):
             await self._say(body, build_status(bot, plan, observed, done.problems), bot.generation)
         rolling = not plan.rollout.complete
         self.queue.add_after(key, min(self._resync, self._checks.due_in(key, rolling=rolling)))
         if done.failure:
             raise done.failure
+
+    def _is_worth_saying(self, key: Key, body: Mapping[str, Any], token: Token) -> bool:
+        """While Discord is asked, what was said before stands: a restart has nothing to write.
+
+        A new bot has said nothing; it waits for an answer that comes at once, and says that it waits for one that doesn't.
+        """
+        if token.state != "pending":
+            return True
+        if not body["status"] and not self._checks.is_slow(key):
+            self.queue.add_after(key, SLOW_SECONDS)
+            return False
+        return not body["status"]
 
     async def _observe(self, bot: Bot, body: Mapping[str, Any], workloads: Workloads) -> Observed:
         spec, missing, hashes = bot.spec, [], {}
@@ -343,11 +354,9 @@ class Reconciler:
         metrics.WRITES.labels("status", BOT.kind).inc()
         # The answer holds whatever else was changed meanwhile, and is newer than the events that will tell of it.
         self.bot_seen(answer)
-        for change in changes(before, dated):
-            if _worth_an_event(change, before):
-                alarming = change.type in _ALARMING or change.reason in ("Stalled", "ApplyFailed")
-                text = f"{change.type} is {change.status}: {change.message}"
-                await record(self._client, body, change.reason, text, warning=alarming and change.status == "False")
+        for change in events_of(changes(before, dated), before):
+            text = f"{change.type} is {change.status}: {change.message}"
+            await record(self._client, body, change.reason, text, warning=is_alarming(change))
 
     async def _say_unreadable(self, body: dict[str, Any], error: SpecError) -> None:
         generation = body["metadata"].get("generation", 0)
@@ -362,18 +371,6 @@ class Reconciler:
 
 def _applies(plan: Plan) -> tuple[set[str | None], frozenset[str]]:
     return {applied_hash(manifest) for manifest in plan.manifests}, plan.kept
-
-
-def _worth_an_event(change: Condition, before: Mapping[str, Any]) -> bool:
-    """What a person would want to have been told: it serves or doesn't, a rollout's end, trouble and its passing."""
-    if change.type == "Ready":
-        return bool(before.get("conditions"))
-    if change.type == "Progressing":
-        return bool(before.get("conditions")) and change.reason != "TokenNotValid"
-    was_trouble = any(
-        item["type"] == change.type and item["status"] == "False" for item in before.get("conditions") or []
-    )
-    return change.type in _ALARMING and (change.status == "False" or was_trouble)
 
 
 def _address(url: str) -> tuple[str, int] | None:

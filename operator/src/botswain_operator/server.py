@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from botswain_operator.errors import OperatorError
@@ -21,6 +23,11 @@ class State:
     role: str = "standby"
     reasons: list[str] = field(default_factory=lambda: ["starting"])
     """Why it isn't ready; empty when it is."""
+
+
+def _is_our_fault(record: logging.LogRecord) -> bool:
+    """Whether a line of aiohttp's server is about anything else than what somebody sent here that is no HTTP (answered 400)."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 async def start_server(state: State, host: str, port: int) -> tuple[web.AppRunner, int]:
@@ -40,6 +47,7 @@ async def start_server(state: State, host: str, port: int) -> tuple[web.AppRunne
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(body=generate_latest(REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
+    logging.getLogger("aiohttp.server").addFilter(_is_our_fault)
     app = web.Application()
     app.add_routes([web.get("/health", health), web.get("/ready", ready), web.get("/metrics", metrics)])
     runner = web.AppRunner(app, access_log=None)

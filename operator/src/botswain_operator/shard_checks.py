@@ -1,7 +1,7 @@
 """Asking discord-service how its shards are, beside the reconciles, for the status to tell.
 
 Each bot has a Service without an address of its own, whose name leads to every one of its processes; each tells of the shards it
-holds. A bot is asked as soon as a process of it is ready, and then in turn with all others, spread evenly over time, so that a
+holds. A bot is asked soon after a process of it is ready, and then in turn with all others, spread evenly over time, so that a
 thousand bots are a few requests a second. What can't be had is left out of the status and alarms nobody: whether a bot serves is
 told by its Deployments.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import socket
 from collections.abc import Callable
 from urllib.parse import urlsplit, urlunsplit
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 Key = tuple[str, str]
 AT_ONCE = 16
 TIMEOUT_SECONDS = 5
+SOON = 1 / 6
+"""Part of the time between two questions in which a bot is asked for the first time."""
 LONGEST_ANSWER = 2**22
 """Bytes; a shard takes about a hundred."""
 FAILURES_FORGIVEN = 2
@@ -56,7 +59,7 @@ class ShardChecks:
             return {}
         if key not in self._known:
             self._known[key] = None
-            self._ask(key)
+            self._ask(key, random.uniform(0, self._every * SOON))  # noqa: S311 - only so that not all are asked at once
         return self._known[key]
 
     def forget(self, key: Key) -> None:
@@ -85,14 +88,15 @@ class ShardChecks:
         if self._session:
             await self._session.close()
 
-    def _ask(self, key: Key) -> None:
+    def _ask(self, key: Key, after: float = 0.0) -> None:
         if key in self._asking:
             return
-        task = asyncio.create_task(self._answer(key), name=f"asking the shards of {key[0]}/{key[1]}")
+        task = asyncio.create_task(self._answer(key, after), name=f"asking the shards of {key[0]}/{key[1]}")
         self._asking[key] = task
         task.add_done_callback(lambda done: self._asking.pop(key) if self._asking.get(key) is done else None)
 
-    async def _answer(self, key: Key) -> None:
+    async def _answer(self, key: Key, after: float) -> None:
+        await asyncio.sleep(after)
         try:
             async with self._slots, asyncio.timeout(TIMEOUT_SECONDS):
                 reports: Reports = await self._get(*key)

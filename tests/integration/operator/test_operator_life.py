@@ -176,6 +176,16 @@ async def test_bad_bot_does_not_hold_up_another(world: World) -> None:
     assert any("ApplyFailed" in event for event in world.events("bad"))
 
 
+async def test_what_is_no_http_is_answered_and_no_error(world: World) -> None:
+    """Something that speaks to the operator's port in another protocol gets a 400, and leaves no error in the log."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.operator.port)
+    writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+    assert (await reader.readline()).split()[1] == b"400"
+    writer.close()
+    await writer.wait_closed()
+    assert (await world.operator.get("/health"))[0] == 200
+
+
 async def test_kubectl_shows_columns_and_scales(world: World) -> None:
     """`kubectl get dbot` shows how bots stand; `kubectl scale` and `kubectl wait` work on them."""
     world.bot(sharding={"shards": 4, "replicas": 1})

@@ -6,6 +6,8 @@ import copy
 import itertools
 from typing import Any
 
+import orjson
+
 _addresses = itertools.count(1)
 _CONTAINER = {
     "terminationMessagePath": "/dev/termination-log",
@@ -23,7 +25,7 @@ _DEPLOYMENT = {"replicas": 1, "revisionHistoryLimit": 10, "progressDeadlineSecon
 
 def fill_in(kind: str, body: dict[str, Any]) -> dict[str, Any]:
     """The body with the server's defaults."""
-    filled = copy.deepcopy(body)
+    filled: dict[str, Any] = orjson.loads(orjson.dumps(body))  # the quickest deep copy there is
     spec = filled.get("spec")
     if kind == "Deployment" and isinstance(spec, dict):
         for key, value in _DEPLOYMENT.items():

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import orjson
 from kube_emulator.errors import ApiRefusal
 from kube_emulator.kinds import ATOMIC_MAPS, Kind, child_schema, list_keys
 
@@ -138,7 +139,7 @@ def apply(
     Raises:
         ApiRefusal: 409, another manager owns a field with another value, and `force` is not set.
     """
-    base: dict[str, Any] = copy.deepcopy(dict(live)) if live else {}
+    base: dict[str, Any] = orjson.loads(orjson.dumps(live)) if live else {}
     owners = Owners(base)
     wanted, present = leaves(kind, applied), leaves(kind, base)
     new = set(wanted)

@@ -72,7 +72,8 @@ def default(schema: Mapping[str, Any], value: Any) -> Any:
 
 
 def validate(schema: Mapping[str, Any], value: Any, old: Any = None) -> list[Problem]:
-    """Every problem. Rules are only looked at where the shape is right, as the API server does it."""
+    """Every problem. Rules are looked at where the shape is right and something has changed, as the API server does it (the
+    latter is its validation ratcheting, on since 1.30)."""
     problems = list(_shape(schema, value, ""))
     return problems or list(_rules(schema, value, old, ""))
 
@@ -183,6 +184,8 @@ def _program(rule: str) -> cel.Program:
 
 def _rules(schema: Mapping[str, Any], value: Any, old: Any, path: str) -> Iterator[Problem]:
     where = path.lstrip(".") or "<nil>"
+    if old is not None and old == value:
+        return
     for rule in schema.get("x-kubernetes-validations") or []:
         if "oldSelf" in rule["rule"] and old is None:
             continue

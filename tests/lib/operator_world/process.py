@@ -81,5 +81,9 @@ class OperatorProcess:
             return response.status, await response.text()
 
     def defects(self) -> list[str]:
-        """What it logged as an error, or not as JSON."""
-        return [str(line["event"]) for line in self.log if line["level"] in ("error", "critical", "raw")]
+        """What it logged as an error, or not as JSON, with the traceback if there is one."""
+        return [
+            f"{line['event']} {line.get('exception', '')}".rstrip()
+            for line in self.log
+            if line["level"] in ("error", "critical", "raw")
+        ]
