@@ -30,6 +30,7 @@ RUN case "${SERVICE}" in \
  && for folder in mcp_servers config; do \
       if [ -d "services/${SERVICE}/${folder}" ]; then cp -r "services/${SERVICE}/${folder}" "/opt/botswain/share/${folder}"; fi; \
     done \
+ && find /opt/botswain/bin ! -type d ! -name 'python*' ! -name 'botswain-*' -delete \
  && ln -s "botswain-${SERVICE}" /opt/botswain/bin/service \
  && python3 -m compileall -q --invalidation-mode checked-hash /opt/botswain/lib /opt/botswain/share \
  && find /opt/botswain -exec touch --no-dereference --date="@${SOURCE_DATE_EPOCH}" {} +
@@ -44,6 +45,9 @@ LABEL org.opencontainers.image.title="botswain-${SERVICE}" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /opt/botswain /opt/botswain
+# The base's installer has no work here: what is in the image is all there is.
+RUN rm -rf /usr/bin/pip* /usr/local/bin/pip* /usr/lib/python3/dist-packages/pip* /usr/local/lib/python3*/site-packages/pip* \
+      /usr/local/lib/python3*/ensurepip
 # PYTHONSAFEPATH: nothing is imported from the working directory. HOME is a place that a read-only root leaves writable.
 ENV PATH=/opt/botswain/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONSAFEPATH=1 \
