@@ -11,15 +11,15 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
-from botswain_execution.servers.calls import CallMeta, call_meta, log_libraries
+from botswain_execution.servers.calls import TRANSIENT, CallMeta, call_meta, log_libraries
 from botswain_execution.servers.discord_errors import DiscordError
 from botswain_execution.servers.discord_limits import GLOBAL_LIMIT, RateLimiter
 from botswain_execution.servers.discord_rest import DiscordRest, allowed_mentions
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import ToolAnnotations
+from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, Field
 
 LONGEST_CONTENT = 2000
@@ -79,6 +79,13 @@ def _parts(context: DiscordContext) -> tuple[DiscordRest, CallMeta]:
     return request.lifespan_context, call_meta(request.meta)
 
 
+def _failed(error: DiscordError) -> CallToolResult:
+    """The error as a result: as a result it can say that the same call may succeed in a moment."""
+    if not error.transient:
+        raise ToolError(str(error)) from None
+    return CallToolResult(content=[TextContent(type="text", text=str(error))], is_error=True, _meta={TRANSIENT: True})
+
+
 def _checked(content: str) -> str:
     if not content.strip():
         raise ToolError("content is empty; Discord takes no empty messages")
@@ -97,7 +104,7 @@ async def discord_send_message(channel_id: ChannelId, content: Content, context:
     try:
         message_id = await rest.send_message(channel_id, _checked(content), meta)
     except DiscordError as error:
-        raise ToolError(str(error)) from None
+        return cast(Message, _failed(error))
     return Message(message_id=message_id, channel_id=channel_id)
 
 
@@ -110,7 +117,7 @@ async def discord_edit_message(
     try:
         await rest.edit_message(channel_id, message_id, _checked(content), meta)
     except DiscordError as error:
-        raise ToolError(str(error)) from None
+        return cast(Message, _failed(error))
     return Message(message_id=message_id, channel_id=channel_id)
 
 
@@ -129,7 +136,7 @@ async def discord_add_reaction(
     try:
         await rest.add_reaction(channel_id, message_id, plain, meta)
     except DiscordError as error:
-        raise ToolError(str(error)) from None
+        return cast(Reaction, _failed(error))
     return Reaction(message_id=message_id, channel_id=channel_id, emoji=plain)
 
 

@@ -122,7 +122,7 @@ async def test_errors_are_in_words(running: Any, fake_discord: Any) -> None:
     ]
     arguments = {"channel_id": "1", "content": "x"}
     refused = await running.call("discord_send_message", arguments, context=context())
-    assert refused.is_error
+    assert (refused.is_error, refused.transient) == (True, False)
     assert "lacks the permission" in text(refused)
     assert "content: Must be 2000 or fewer" in text(
         await running.call("discord_send_message", arguments, context=context())
@@ -134,6 +134,17 @@ async def test_errors_are_in_words(running: Any, fake_discord: Any) -> None:
     nowhere = await running.call("discord_send_message", arguments)
     assert "this event has none" in text(nowhere)
     assert len(fake_discord.asked) == 2
+
+
+async def test_trouble_at_discord_is_said_to_pass(running: Any, fake_discord: Any) -> None:
+    """With a key a send that Discord could not take may be made again, and the answer says so; without one it may not."""
+    fake_discord.answers += [(503, {}, {"message": "upstream"})] * 5
+    arguments = {"channel_id": "1", "content": "x"}
+    keyed = await running.call("discord_send_message", arguments, context=context(), idempotency_key="run1step1")
+    assert (keyed.is_error, keyed.transient) == (True, True)
+    assert "Discord answered 503: upstream" in text(keyed)
+    unkeyed = await running.call("discord_send_message", arguments, context=context())
+    assert (unkeyed.is_error, unkeyed.transient) == (True, False)
 
 
 async def test_without_a_token_tools_say_so(start_service: Start, fake_discord: Any, tmp_path: Any) -> None:

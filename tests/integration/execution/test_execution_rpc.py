@@ -73,12 +73,13 @@ async def test_tool_errors_are_results_and_show_no_secret(start_service: Start, 
 
 
 async def test_crash_is_an_error_result(start_service: Start, quirky: Entry) -> None:
-    """A server that dies during a call gives an error result that says so, and the next call works."""
+    """A server that dies during a call gives an error result that says so and that it may pass, and the next call works."""
     running = await start_service(quirky=quirky())
     await running.available("quirky")
     response = await running.call("crash")
     assert response.is_error
     assert "it exited with code 3" in text(response)
+    assert response.transient
     assert text(await running.call("echo", {"text": "back"})) == "back"
 
 
@@ -152,6 +153,17 @@ async def test_calls_that_cannot_be_made_get_a_status(
         await running.call(name, {"text": "x"}, **more)
     assert error.value.code() is code
     assert words in (error.value.details() or "")
+
+
+async def test_a_tool_of_a_server_that_has_not_told_its_tools_yet_may_be_asked_for_again(
+    start_service: Start, quirky: Entry
+) -> None:
+    """Right after the start an unknown tool is UNAVAILABLE: it may be one of those still to come."""
+    running = await start_service(quirky=quirky(env={"START_DELAY": "30"}))
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await running.call("echo", {"text": "x"})
+    assert error.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert "Not available now: quirky (it is starting)" in (error.value.details() or "")
 
 
 async def test_server_that_is_down_is_unavailable_with_its_reason(

@@ -113,6 +113,50 @@ async def test_a_turn_that_is_tried_again_sends_only_what_is_missing(tmp_path: P
     assert "\n".join(arrived).split("\n") == [str(number) for number in range(1, 1001)]
 
 
+async def test_a_send_that_met_passing_trouble_is_made_again(tmp_path: Path, execution: FakeExecution) -> None:
+    """The agent's second message finds the tool's server dead, then there again: it is sent under the same key, and the model isn't told."""
+    failures = iter([True])
+    arrived: list[str] = []
+
+    async def pass_by(request: execution_pb2.CallToolRequest) -> execution_pb2.CallToolResponse:
+        content = str(request.arguments["content"])
+        if content == "two" and next(failures, False):
+            return execution_pb2.CallToolResponse(is_error=True, transient=True)
+        arrived.append(content)
+        return execution.success(request)
+
+    execution.answer = pass_by
+    async with running(tmp_path, execution.port) as orchestrator:
+        result = await orchestrator.ask("say one, then two, then three")
+    assert (result.delivery, arrived) == (orchestrator_pb2.DELIVERY_AGENT, ["one", "two", "three"])
+    keys = [call.idempotency_key for call in execution.calls]
+    assert keys[1] == keys[2]
+
+
+async def test_a_send_that_nobody_takes_fails_the_turn(
+    tmp_path: Path, execution: FakeExecution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trouble that doesn't pass is not the model's to talk about: the turn is tried again, and sends what is missing alone."""
+    monkeypatch.setattr("botswain_orchestrator.agent.tools.PATIENCE", 0.3)
+    arrived: list[str] = []
+    attempts: list[str] = []
+
+    async def trouble(request: execution_pb2.CallToolRequest) -> execution_pb2.CallToolResponse:
+        content = str(request.arguments["content"])
+        if content == "two":
+            attempts.append(request.idempotency_key)
+            if len(attempts) < 4:
+                return execution_pb2.CallToolResponse(is_error=True, transient=True)
+        arrived.append(content)
+        return execution.success(request)
+
+    execution.answer = trouble
+    async with running(tmp_path, execution.port, turn_attempts=9) as orchestrator:
+        result = await orchestrator.ask("say one, then two")
+    assert (result.delivery, arrived) == (orchestrator_pb2.DELIVERY_AGENT, ["one", "two"])
+    assert len(set(attempts)) == 1
+
+
 async def test_a_turn_without_effects_records_no_steps(tmp_path: Path, execution: FakeExecution) -> None:
     """Nothing would have to be kept from being done twice."""
     async with running(tmp_path, execution.port) as orchestrator:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from chaos import layouts
+from chaos.waiting import until
 
 START_DEADLINE = 60.0
 PAGE = 1000
-LOOK_EVERY = 0.1
 
 
 class Discord:
@@ -52,12 +52,11 @@ class Discord:
 
     async def until_connected(self, deadline: float) -> list[dict[str, Any]]:
         """Wait until a session is connected; those that are, none when that takes longer than `deadline` seconds."""
-        until = time.monotonic() + deadline
-        while True:
-            sessions = [one for one in await self.sim("GET", "/sessions") if one["connected"]]
-            if sessions or time.monotonic() > until:
-                return sessions
-            await asyncio.sleep(LOOK_EVERY)
+
+        async def look() -> list[dict[str, Any]]:
+            return [one for one in await self.sim("GET", "/sessions") if one["connected"]]
+
+        return await until(look, deadline)
 
     async def stats(self) -> dict[str, Any]:
         """Counts since the start."""
@@ -99,12 +98,14 @@ async def running_discord(folder: Path, http: httpx.AsyncClient) -> AsyncIterato
             stderr=log,
         )
     try:
-        async with asyncio.timeout(START_DEADLINE):
-            while not (port_file.exists() and (port := port_file.read_text())):
-                await asyncio.sleep(0.05)
+        port = await until(partial(asyncio.to_thread, _read, port_file), START_DEADLINE)
         discord = Discord(f"http://127.0.0.1:{port}", http)
         await discord.look_around()
         yield discord
     finally:
         process.terminate()
         await process.wait()
+
+
+def _read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""

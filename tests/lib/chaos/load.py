@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Iterator
 
 import httpx
@@ -12,11 +11,13 @@ import httpx
 from chaos.discord import Discord
 from chaos.questions import Question
 from chaos.verdicts import Asked
+from chaos.waiting import until
 
 MOST_UNANSWERED = 150
 """Messages of the bot that may be outstanding: a platform that is killed faster than it starts must not get everything at once
 in the end.
 """
+FOR_GOOD = float("inf")
 LOOK_EVERY = 0.5
 """Seconds between two looks at what was answered."""
 
@@ -63,13 +64,12 @@ class Load:
 
     async def until_answered(self, deadline: float) -> bool:
         """Wait until nothing is outstanding; False when that takes longer than `deadline` seconds."""
-        until = time.monotonic() + deadline
-        while self.answers < self._sends:
-            if time.monotonic() > until:
-                return False
+
+        async def answered() -> bool:
             self._check()
-            await asyncio.sleep(LOOK_EVERY)
-        return True
+            return self.answers >= self._sends
+
+        return await until(answered, deadline)
 
     async def write(self, count: int) -> None:
         """Write so many, as fast as it goes."""
@@ -86,14 +86,16 @@ class Load:
         due = loop.time()
         for question in self._questions:
             began = loop.time()
-            while self._sends - self.answers > MOST_UNANSWERED:
-                await asyncio.sleep(LOOK_EVERY)
+            await until(self._few_outstanding, FOR_GOOD)
             if (waited := loop.time() - began) > 0.1:
                 self.paused += waited
                 due = loop.time()
             await self._ask(question)
             due += 1 / self._rate
             await asyncio.sleep(max(0.0, due - loop.time()))
+
+    async def _few_outstanding(self) -> bool:
+        return self._sends - self.answers <= MOST_UNANSWERED
 
     async def _ask(self, question: Question) -> None:
         channel = self._discord.channels[question.channel]

@@ -12,7 +12,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +21,8 @@ import httpx
 import psutil
 from botswain_cli.supervisor import reaper
 
-PROBE_EVERY = 0.05
+from chaos.waiting import until
+
 END_DEADLINE = 30.0
 SHORT_PAUSE = 0.5
 """Seconds before the next start of what crashed: a part that can't start must not eat the machine."""
@@ -85,21 +85,21 @@ class Keeper:
             self._process.send_signal(number)
         return True
 
-    def offspring(self, words: str) -> list[psutil.Process]:
-        """The processes it started whose command line holds `words`."""
+    async def offspring(self, words: str, deadline: float) -> list[psutil.Process]:
+        """The processes it started whose command line holds `words`; none when none is there within `deadline` seconds."""
+
+        async def look() -> list[psutil.Process]:
+            return self._offspring(words)
+
+        return await until(look, deadline)
+
+    def _offspring(self, words: str) -> list[psutil.Process]:
         life = self.life
         if life is None:
             return []
         with contextlib.suppress(psutil.Error):
             return [one for one in psutil.Process(life.pid).children() if words in " ".join(_command(one))]
         return []
-
-    async def until_offspring(self, words: str, deadline: float) -> list[psutil.Process]:
-        """Wait until there are some; none when that takes longer than `deadline` seconds."""
-        until = time.monotonic() + deadline
-        while not (found := self.offspring(words)) and time.monotonic() < until:
-            await asyncio.sleep(PROBE_EVERY)
-        return found
 
     @contextlib.asynccontextmanager
     async def away(self) -> Any:
@@ -121,12 +121,7 @@ class Keeper:
 
     async def until_ready(self, deadline: float) -> bool:
         """Wait until it is ready; False when that takes longer than `deadline` seconds."""
-        until = time.monotonic() + deadline
-        while await self.ready() is None:
-            if time.monotonic() > until:
-                return False
-            await asyncio.sleep(PROBE_EVERY)
-        return True
+        return await until(self.ready, deadline) is not None
 
     async def end(self, number: signal.Signals = signal.SIGTERM) -> None:
         """End it for good."""

@@ -14,6 +14,7 @@ from google.protobuf import struct_pb2
 from botswain_execution.catalog import CatalogTool
 from botswain_execution.policy import CallContext
 from botswain_execution.runtime import ServerState
+from botswain_execution.servers.calls import TRANSIENT
 
 _WHOLE = 2.0**53
 """Beyond this a double no longer tells neighbouring integers apart."""
@@ -133,14 +134,17 @@ def to_response(result: mcp_types.CallToolResult, *, server: str, seconds: float
     structured = result.structured_content
     if structured is not None:
         response.structured_content.update(structured if isinstance(structured, dict) else {"result": structured})
+    response.transient = result.is_error and (result.meta or {}).get(TRANSIENT) is True
     response.duration.FromNanoseconds(int(seconds * 1e9))
     return response
 
 
-def to_error(text: str, *, server: str, seconds: float = 0.0) -> execution_pb2.CallToolResponse:
+def to_error(
+    text: str, *, server: str, seconds: float = 0.0, transient: bool = False
+) -> execution_pb2.CallToolResponse:
     """What went wrong, as the tool's own error, so that the model reads it."""
     response = execution_pb2.CallToolResponse(
-        content=[execution_pb2.ToolContent(text=text)], is_error=True, server=server
+        content=[execution_pb2.ToolContent(text=text)], is_error=True, server=server, transient=transient
     )
     response.duration.FromNanoseconds(int(seconds * 1e9))
     return response

@@ -37,4 +37,11 @@ class ServerStartError(ExecutionError):
 
 
 class CallFailedError(ExecutionError):
-    """A call was made and no usable answer came: deadline, crash, protocol error. The message is for the model."""
+    """A call was made and no usable answer came: deadline, crash, protocol error. The message is for the model.
+
+    `transient`: the same call may succeed in a moment.
+    """
+
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient

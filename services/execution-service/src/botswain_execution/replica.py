@@ -270,11 +270,12 @@ class Replica:
         except DeadlineError:
             self._suspect(live)
             raise CallFailedError(
-                f"{tool} did not answer within {timeout:.3g} s and was told to stop. Whether it took effect is unknown."
+                f"{tool} did not answer within {timeout:.3g} s and was told to stop. Whether it took effect is unknown.",
+                transient=True,
             ) from None
         except ConnectionLostError as error:
             raise CallFailedError(
-                f"{tool} did not finish: {error.message}. Whether it took effect is unknown."
+                f"{tool} did not finish: {error.message}. Whether it took effect is unknown.", transient=True
             ) from None
         except MCPError as error:
             raise CallFailedError(self._redact(f"{tool}: the server refused the call: {error.message}")) from None

@@ -1,7 +1,8 @@
 """`botswain.v1.ExecutionService` over gRPC.
 
 What the model can act on (a refusal, wrong arguments, a tool's failure) is a result with `is_error`; a status other than OK
-means that no call was made: INVALID_ARGUMENT, NOT_FOUND, UNAVAILABLE, RESOURCE_EXHAUSTED.
+means that no call was made: INVALID_ARGUMENT, NOT_FOUND, UNAVAILABLE, RESOURCE_EXHAUSTED. A tool that nobody has is NOT_FOUND only
+once every server has told its tools: right after the start it may be one that is still to come.
 """
 
 from __future__ import annotations
@@ -68,13 +69,17 @@ class ExecutionServicer(execution_pb2_grpc.ExecutionServiceServicer):
                 tool = self._catalog.find(request.name)
                 return await self._call(tool, request, call_context, context.time_remaining())
             except UnknownToolError as error:
-                await _abort(context, grpc.StatusCode.NOT_FOUND, await self._why_unknown(str(error)))
+                await _abort(context, self._unknown_code(), self._why_unknown(str(error)))
             except ServerBusyError as error:
                 await _abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
             except ServerUnavailableError as error:
                 await _abort(context, grpc.StatusCode.UNAVAILABLE, str(error))
 
-    async def _why_unknown(self, text: str) -> str:
+    def _unknown_code(self) -> grpc.StatusCode:
+        silent = any(not state.available and not state.tools for state in self._runtime.states())
+        return grpc.StatusCode.UNAVAILABLE if silent else grpc.StatusCode.NOT_FOUND
+
+    def _why_unknown(self, text: str) -> str:
         """A server that isn't up may be the one that has the tool."""
         down = [f"{state.name} ({state.reason})" for state in self._runtime.states() if not state.available]
         return f"{text} Not available now: {', '.join(down)}" if down else text
@@ -101,7 +106,7 @@ class ExecutionServicer(execution_pb2_grpc.ExecutionServiceServicer):
             )
         except CallFailedError as error:
             seconds = time.perf_counter() - started
-            response = conversion.to_error(str(error), server=tool.server, seconds=seconds)
+            response = conversion.to_error(str(error), server=tool.server, seconds=seconds, transient=error.transient)
             outcome = "failed"
         else:
             seconds = time.perf_counter() - started

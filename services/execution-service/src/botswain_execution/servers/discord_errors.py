@@ -27,7 +27,11 @@ TOKEN_MISSING = "DISCORD_BOT_TOKEN is not set, so nothing can be done on Discord
 
 
 class DiscordError(Exception):
-    """A request to Discord failed; the message says why, in words."""
+    """A request to Discord failed; the message says why, in words. `transient`: the same request may succeed in a moment."""
+
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient
 
 
 def explain(status: int, body: Any) -> str:

@@ -120,7 +120,7 @@ class DiscordRest:
                 return await self._attempts(turn, route, body, meta, repeatable)
             except WouldWaitError as error:
                 raise DiscordError(
-                    f"Discord's rate limit: {route.path} may be asked again in {error.seconds:.0f} s."
+                    f"Discord's rate limit: {route.path} may be asked again in {error.seconds:.0f} s.", transient=True
                 ) from None
 
     async def _attempts(
@@ -135,7 +135,9 @@ class DiscordRest:
                 failures += 1
                 unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
                 if failures >= ATTEMPTS or not (repeatable or unsent):
-                    raise DiscordError(_unreachable(self._api_url, error, unsent)) from None
+                    raise DiscordError(
+                        _unreachable(self._api_url, error, unsent), transient=repeatable or unsent
+                    ) from None
                 await self._sleep(FIRST_PAUSE * 2 ** (failures - 1))
                 continue
             answer = _json(response)
@@ -143,11 +145,13 @@ class DiscordRest:
             if response.status_code == 429:
                 refusals += 1
                 if refusals >= MOST_REFUSALS:
-                    raise DiscordError(f"Discord refused {refusals} times, because of its rate limit (429).")
+                    raise DiscordError(
+                        f"Discord refused {refusals} times, because of its rate limit (429).", transient=True
+                    )
             elif response.status_code >= 500:
                 failures += 1
                 if failures >= ATTEMPTS or not repeatable:
-                    raise DiscordError(explain(response.status_code, answer))
+                    raise DiscordError(explain(response.status_code, answer), transient=repeatable)
                 await self._sleep(FIRST_PAUSE * 2 ** (failures - 1))
             elif response.status_code >= 400:
                 if response.status_code == 401:

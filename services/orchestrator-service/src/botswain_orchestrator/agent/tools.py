@@ -1,7 +1,8 @@
 """Calling tools: from the model's wish to execution-service, and back as text that the model can read.
 
 Whatever goes wrong becomes a result that says so, since the agent may know another way: a tool that doesn't exist,
-arguments that don't fit, an error of the tool's own, execution-service away. Only the turn's own deadline ends it.
+arguments that don't fit, an error of the tool's own, execution-service away. Only the turn's own deadline ends it, and trouble that keeps a
+tool from delivering: no other way leads to the user, so the turn is tried again.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import grpc
@@ -20,6 +21,7 @@ from botswain_services.tracing import span
 from google.protobuf import json_format
 
 from botswain_orchestrator.agent.turn import ToolCall, Turn
+from botswain_orchestrator.errors import DeliveryError
 from botswain_orchestrator.events import channels_of
 from botswain_orchestrator.metrics import TOOL_CALLS
 
@@ -43,7 +45,7 @@ class ToolResult:
     is_error: bool = False
     structured: dict[str, Any] | None = None
     unreached: bool = False
-    """Nobody answered: the tool may not have been called at all."""
+    """Nobody answered, or what went wrong may be over in a moment: the tool may not have been called at all."""
 
 
 class ToolCaller:
@@ -54,7 +56,11 @@ class ToolCaller:
         self._stub = execution_pb2_grpc.ExecutionServiceStub(peer.channel)
 
     async def call(self, turn: Turn, name: str, arguments: dict[str, Any]) -> ToolResult:
-        """Call a tool for the agent, and note the call in `turn`."""
+        """Call a tool for the agent, and note the call in `turn`.
+
+        Raises:
+            DeliveryError: a tool that delivers was not reached; another attempt calls it again, under the same key.
+        """
         tool = turn.tools.tools.get(name)
         delivers = tool is not None and tool.delivers
         started = time.perf_counter()
@@ -71,6 +77,9 @@ class ToolCaller:
             if changes:
                 await turn.journal.intend(step, name, arguments, turn.key(step))
             result = await self._make(turn, step, name, arguments, repeatable=_repeatable(tool))
+            if result.unreached and delivers:
+                # Not the model's to deal with: whatever it would say instead has to go the same way.
+                raise DeliveryError(f"{name} could not be called, or not to its end: {result.text}")
             settling = (step, name, arguments, turn.key(step), _outcome(result, delivers=delivers))
             if changes:
                 await turn.journal.settle(*settling)
@@ -113,6 +122,8 @@ class ToolCaller:
                 request = _request(turn, name, arguments, key)
                 response = await self._call(turn, request, repeatable=repeatable)
                 result = result_of(response)
+                if response.transient and repeatable:
+                    result = replace(result, unreached=True)
             except (ValueError, TypeError) as error:  # arguments that aren't JSON values
                 result = ToolResult(f"The arguments of {name} can't be sent: {error}", is_error=True)
             except TimeoutError:
@@ -142,12 +153,19 @@ class ToolCaller:
             if self._peer.channel.get_state(try_to_connect=True) is not grpc.ChannelConnectivity.READY:
                 await asyncio.wait_for(self._peer.channel.channel_ready(), max(0.1, give_up - clock()))
             try:
-                return await self._stub.CallTool(request, timeout=turn.seconds_left(), metadata=self._peer.metadata())
+                response: execution_pb2.CallToolResponse = await self._stub.CallTool(
+                    request, timeout=turn.seconds_left(), metadata=self._peer.metadata()
+                )
             except grpc.aio.AioRpcError as error:
                 again = error.code() is _BUSY or (repeatable and error.code() is grpc.StatusCode.UNAVAILABLE)
                 if not again or clock() + pause > give_up:
                     raise
-                log.info("tool_call_repeated", tool=request.name, key=request.idempotency_key, reason=error.details())
+                reason = error.details()
+            else:
+                if not (response.transient and repeatable) or clock() + pause > give_up:
+                    return response
+                reason = result_of(response).text
+            log.info("tool_call_repeated", tool=request.name, key=request.idempotency_key, reason=reason)
             await asyncio.sleep(pause)
             pause = min(longest, pause * 2)
 
