@@ -114,7 +114,7 @@ async def test_a_turn_that_is_tried_again_sends_only_what_is_missing(tmp_path: P
 
 
 async def test_a_send_that_met_passing_trouble_is_made_again(tmp_path: Path, execution: FakeExecution) -> None:
-    """The agent's second message finds the tool's server dead, then there again: it is sent under the same key, and the model isn't told."""
+    """The agent's second message finds the tool's server dead, then there again: it is sent, and the model isn't told."""
     failures = iter([True])
     arrived: list[str] = []
 

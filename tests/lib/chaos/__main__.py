@@ -1,4 +1,4 @@
-"""`python -m chaos`: one run for each layout; the last line on standard output is one JSON object. Exit code 0 when ok, else 1."""
+"""`python -m chaos`: a run for each layout; the last line on standard output is one JSON object. Exit code 0 when ok, else 1."""
 
 from __future__ import annotations
 

@@ -14,7 +14,8 @@ from botswain_cli.ports import find_free
 
 from chaos import layouts
 from chaos.layouts import Layout, Wiring
-from chaos.processes import PROBE_EVERY, Keeper, Life, Program, Reaper
+from chaos.processes import Keeper, Life, Program, Reaper
+from chaos.waiting import until
 
 READY_DEADLINE = 60.0
 START_DEADLINE = 120.0
@@ -134,18 +135,19 @@ class Crew:
     async def _active(self, keepers: Sequence[Keeper]) -> list[Keeper]:
         """Wait until all are ready and every shard of the set is read; those that read."""
         shard_count = self._parts[keepers[0].program.name][1]
-        until = time.monotonic() + READY_DEADLINE
-        while time.monotonic() < until:
-            answers = [(keeper, await keeper.ready()) for keeper in keepers]
-            active = [keeper for keeper, answer in answers if answer is not None and answer.get("role") == "active"]
-            read = [shard for keeper in active for shard in self._parts[keeper.program.name][0]]
-            if all(answer is not None for _, answer in answers) and len(set(read)) == shard_count:
-                return active
-            await asyncio.sleep(PROBE_EVERY)
-        roles = ", ".join(
-            f"{keeper.program.name}: {(answer or {}).get('role', 'not ready')}" for keeper, answer in answers
-        )
-        raise NotReadyError(f"not every shard is read after {READY_DEADLINE:g} s ({roles})")
+        roles: dict[str, str] = {}
+
+        async def all_read() -> list[Keeper]:
+            for keeper in keepers:
+                roles[keeper.program.name] = (await keeper.ready() or {}).get("role", "not ready")
+            active = [keeper for keeper in keepers if roles[keeper.program.name] == "active"]
+            read = {shard for keeper in active for shard in self._parts[keeper.program.name][0]}
+            return active if len(read) == shard_count and "not ready" not in roles.values() else []
+
+        active = await until(all_read, READY_DEADLINE)
+        if not active:
+            raise NotReadyError(f"not every shard is read after {READY_DEADLINE:g} s: {roles}")
+        return active
 
     async def _until_ready(self, keepers: Iterable[Keeper], deadline: float) -> None:
         keepers = list(keepers)

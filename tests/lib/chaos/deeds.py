@@ -12,7 +12,8 @@ from typing import Any
 from chaos.crews import Crew
 from chaos.discord import Discord
 from chaos.load import Load
-from chaos.plans import GATEWAY, NEW_SESSION, Step
+from chaos.plans import FREEZES, GATEWAY, NEW_SESSION, Step
+from chaos.processes import Keeper
 
 PATIENCE = 15.0
 """Seconds that a patient kill waits for its target to come up."""
@@ -22,6 +23,8 @@ OUTAGE_DEADLINE = 10.0
 REST_SECONDS = 3.0
 REST_OUTAGE_SECONDS = 6.0
 """Longer than the Discord server goes on trying by itself."""
+FREEZE_SECONDS = 13.0
+"""Longer than a claim lasts without being renewed (10 s)."""
 MCP_SERVER = "discord_server.py"
 SIGNALS = {"kill": signal.SIGKILL, "end": signal.SIGTERM}
 _MESSAGES = "/messages"
@@ -64,6 +67,8 @@ class Deeds:
         self.missed: Counter[str] = Counter()
         """Faults that found nobody to hit."""
         self.sessions_ended = 0
+        self.kills = 0
+        """Processes that got SIGKILL."""
         self._crew = crew
         self._discord = discord
         self._load = load
@@ -81,6 +86,10 @@ class Deeds:
             hit = "REST"
         elif step.fault in GATEWAY:
             hit = await self._gateway(step)
+        elif step.fault in FREEZES:
+            hit = await self._freeze(step)
+        elif step.fault in ("kill-several", "kill-node"):
+            hit = await self._kill_several(step)
         elif step.fault in self._rollouts:
             hit = step.fault if await self._rollouts[step.fault](step) else ""
         else:
@@ -100,20 +109,42 @@ class Deeds:
         keeper = keepers[step.target % len(keepers)]
         if step.patient:
             await keeper.until_ready(PATIENCE)
-        return keeper.program.name if keeper.kill(SIGNALS[verb]) else ""
+        return keeper.program.name if self._kill(keeper, SIGNALS[verb]) else ""
 
     async def _signal_mcp_server(self, step: Step, number: signal.Signals) -> str:
         keeper = self._crew.execution
         if step.patient:
             await keeper.until_ready(PATIENCE)
-        found = await keeper.until_offspring(MCP_SERVER, PATIENCE)
-        if not found:
-            return ""
-        process = found[step.target % len(found)]
+        found = await keeper.offspring(MCP_SERVER, PATIENCE)
+        return self._signal_process(found[step.target % len(found)].pid, number) if found else ""
+
+    def _signal_process(self, pid: int, number: signal.Signals) -> str:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, number)
-            return f"{MCP_SERVER} ({process.pid})"
+            os.kill(pid, number)
+            self.kills += number == signal.SIGKILL
+            return f"{MCP_SERVER} ({pid})"
         return ""
+
+    async def _kill_several(self, step: Step) -> str:
+        """Some processes, or all: those that the bits of `target` choose."""
+        keepers = [*self._crew.of("discord"), *self._crew.of("orchestrator"), *self._crew.of("execution")]
+        servers = await self._crew.execution.offspring(MCP_SERVER, 0.0)
+        chosen = (1 << len(keepers) + 1) - 1 if step.fault == "kill-node" else step.target
+        hit = [keeper.program.name for bit, keeper in enumerate(keepers) if chosen >> bit & 1 and self._kill(keeper)]
+        if chosen >> len(keepers) & 1:
+            hit += [self._signal_process(server.pid, signal.SIGKILL) for server in servers]
+        return ", ".join(filter(None, hit))
+
+    def _kill(self, keeper: Keeper, number: signal.Signals = signal.SIGKILL) -> bool:
+        sent = keeper.kill(number)
+        self.kills += sent and number == signal.SIGKILL
+        return sent
+
+    async def _freeze(self, step: Step) -> str:
+        keepers = self._crew.of(step.fault.removeprefix("freeze-"))
+        keeper = keepers[step.target % len(keepers)]
+        await keeper.until_ready(PATIENCE)
+        return keeper.program.name if await keeper.freeze(FREEZE_SECONDS) else ""
 
     async def _gateway(self, step: Step) -> str:
         sessions = await self._discord.until_connected(PATIENCE)

@@ -19,12 +19,18 @@ KILLS = {
     "kill-orchestrator": 10,
     "kill-execution": 6,
     "kill-mcp-server": 14,
+    "kill-several": 8,
+    "kill-node": 2,
     "end-discord": 3,
     "end-orchestrator": 3,
     "end-execution": 2,
     "end-mcp-server": 2,
 }
-"""Signals to processes, and how often each is drawn: `kill` is SIGKILL, `end` SIGTERM. Whatever ends is started again at once."""
+"""Signals to processes, and how often each is drawn: `kill` is SIGKILL, `end` SIGTERM. Whatever ends is started again at once.
+`kill-several` hits some processes of any kind at the same moment, `kill-node` all.
+"""
+FREEZES = {"freeze-discord": 1, "freeze-orchestrator": 1}
+"""A process stands still (SIGSTOP) for longer than its claim and its leases last, and goes on as if nothing had happened."""
 GATEWAY = {
     "dropped-connection": 4,
     "reconnect-request": 3,
@@ -35,7 +41,7 @@ GATEWAY = {
 }
 REST = {"rest-5xx": 2, "rest-5xx-hidden": 2, "rest-429": 2, "rest-slow": 1, "rest-outage": 1}
 ROLLOUTS = {"orchestrator-outage": 1, "hand-over": 3, "broken-hand-over": 1, "re-shard": 1}
-FAULTS = {**KILLS, **GATEWAY, **REST, **ROLLOUTS}
+FAULTS = {**KILLS, **FREEZES, **GATEWAY, **REST, **ROLLOUTS}
 
 
 @dataclass(frozen=True, slots=True)

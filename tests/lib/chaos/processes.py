@@ -101,6 +101,19 @@ class Keeper:
             return [one for one in psutil.Process(life.pid).children() if words in " ".join(_command(one))]
         return []
 
+    async def freeze(self, seconds: float) -> bool:
+        """Let it stand still for a while; whether there was something to stop."""
+        life = self.life
+        if life is None:
+            return False
+        try:
+            os.kill(life.pid, signal.SIGSTOP)
+            await asyncio.sleep(seconds)
+        finally:
+            if life.code is None:
+                os.kill(life.pid, signal.SIGCONT)
+        return True
+
     @contextlib.asynccontextmanager
     async def away(self) -> Any:
         """End it, and don't start it again before the block ends."""

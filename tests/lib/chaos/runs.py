@@ -9,7 +9,6 @@ import shutil
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -147,7 +146,7 @@ async def _break_things(terms: Terms, crew: Crew, load: Load, deeds: Deeds, fold
                 record.write(f"{time.time():.3f} {line}\n")
                 record.flush()
                 if number % 20 == 0:
-                    say(f"{line}; {load.answers} answers, kills so far: {_kills(deeds.done)}")
+                    say(f"{line}; {load.answers} answers, kills so far: {deeds.kills}")
         await load.until(len(load.asked) + channels, WARM_UP_DEADLINE)
     finally:
         await load.stop()
@@ -211,10 +210,6 @@ def _bad(verdict: Verdict) -> list[int]:
     return sorted({*verdict.lost, *verdict.doubled, *verdict.out_of_order})
 
 
-def _kills(done: Counter[str]) -> int:
-    return sum(count for fault, count in done.items() if fault.startswith("kill-"))
-
-
 def _result(terms: Terms, verdict: Verdict, deeds: Deeds, stats: dict[str, Any], gaps: list[float]) -> dict[str, Any]:
     p99 = percentile(gaps, 0.99)
     return {
@@ -228,7 +223,7 @@ def _result(terms: Terms, verdict: Verdict, deeds: Deeds, stats: dict[str, Any],
         "out_of_order": len(verdict.out_of_order),
         "strange": verdict.strange[:5],
         "bad": _bad(verdict)[:20],
-        "kills": _kills(deeds.done),
+        "kills": deeds.kills,
         "identifies": stats["gateway"]["identifies"],
         "sessions_ended": deeds.sessions_ended,
         "resumes": stats["gateway"]["resumes"],

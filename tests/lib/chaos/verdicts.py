@@ -21,7 +21,8 @@ class Asked:
 @dataclass(slots=True)
 class Verdict:
     """Numbers of questions: `lost` ones miss a piece of their answer, `doubled` ones have a piece twice, `out_of_order` ones were
-    answered after a later question of their channel, or their pieces are mixed up. `strange`: what the bot said that answers nothing.
+    answered after a later question of their channel, or their pieces are mixed up. `strange`: what the bot said that answers
+    nothing.
     """
 
     issued: int

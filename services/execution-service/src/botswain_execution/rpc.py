@@ -1,8 +1,8 @@
 """`botswain.v1.ExecutionService` over gRPC.
 
 What the model can act on (a refusal, wrong arguments, a tool's failure) is a result with `is_error`; a status other than OK
-means that no call was made: INVALID_ARGUMENT, NOT_FOUND, UNAVAILABLE, RESOURCE_EXHAUSTED. A tool that nobody has is NOT_FOUND only
-once every server has told its tools: right after the start it may be one that is still to come.
+means that no call was made: INVALID_ARGUMENT, NOT_FOUND, UNAVAILABLE, RESOURCE_EXHAUSTED. A tool that nobody has is NOT_FOUND
+only once every server has told its tools: right after the start it may be one that is still to come.
 """
 
 from __future__ import annotations

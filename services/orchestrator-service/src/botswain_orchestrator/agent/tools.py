@@ -1,8 +1,8 @@
 """Calling tools: from the model's wish to execution-service, and back as text that the model can read.
 
 Whatever goes wrong becomes a result that says so, since the agent may know another way: a tool that doesn't exist,
-arguments that don't fit, an error of the tool's own, execution-service away. Only the turn's own deadline ends it, and trouble that keeps a
-tool from delivering: no other way leads to the user, so the turn is tried again.
+arguments that don't fit, an error of the tool's own, execution-service away. Only two things end the turn: its deadline, and
+trouble that keeps a tool from delivering. No other way leads to the user then, so the turn is tried again.
 """
 
 from __future__ import annotations
