@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chaos.layouts import LAYOUTS
+from chaos.plans import FAULTS
 from chaos.runs import Terms, run, say
 
 _SUMS = ("issued", "answered_once", "lost", "doubled", "out_of_order", "kills", "identifies", "resumes")
@@ -29,6 +30,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--seconds", type=float, default=200.0, help="after which no fault begins any more (%(default)s)"
+    )
+    parser.add_argument(
+        "--faults", nargs="+", choices=list(FAULTS), default=list(FAULTS), help="only these (default: all)"
     )
     return parser.parse_args(arguments)
 
@@ -55,7 +59,8 @@ async def main(options: argparse.Namespace) -> int:
     results = []
     for name in options.layout or LAYOUTS:
         say(f"chaos: {name}, SEED={seed}")
-        terms = Terms(LAYOUTS[name], seed, options.steps, options.rate, options.spacing, options.seconds)
+        amounts = (options.steps, options.rate, options.spacing, options.seconds)
+        terms = Terms(LAYOUTS[name], seed, *amounts, faults=tuple(options.faults))
         result = await run(terms)
         results.append(result)
         say(json.dumps(result, ensure_ascii=False))

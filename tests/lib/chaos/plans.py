@@ -7,6 +7,7 @@ drives the plan. Whom it hits is a number that the edge takes modulo what runs t
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 SURVIVED_CLOSE_CODES = (4000, 4001, 4002, 4003, 4005, 4007, 4008, 4009)
@@ -62,17 +63,18 @@ PATIENT = 0.75
 """Share of kills that let the process come up first."""
 
 
-def make_plan(seed: int, *, steps: int, spacing: float) -> list[Step]:
+def make_plan(seed: int, *, steps: int, spacing: float, faults: Sequence[str] = tuple(FAULTS)) -> list[Step]:
     """A plan.
 
     Args:
         seed: equal seeds, equal plans.
-        steps: how many; with at least `len(FAULTS)` each fault comes once or more.
+        steps: how many; with at least as many as there are faults each comes once or more.
         spacing: messages from one step to the next, on average.
+        faults: those that may be drawn.
     """
     dice = random.Random(f"plan {seed}")
-    drawn = list(FAULTS)
-    drawn += dice.choices(list(FAULTS), weights=list(FAULTS.values()), k=max(0, steps - len(drawn)))
+    drawn = list(faults)
+    drawn += dice.choices(faults, weights=[FAULTS[fault] for fault in faults], k=max(0, steps - len(drawn)))
     dice.shuffle(drawn)
     return [
         Step(round(dice.uniform(0.0, 2.0) * spacing), fault, dice.randrange(1 << 30), dice.random() < PATIENT)

@@ -25,7 +25,7 @@ from chaos.deeds import Deeds, no_faults
 from chaos.discord import Discord, running_discord
 from chaos.layouts import HOST, Layout, Wiring
 from chaos.load import Load
-from chaos.plans import Step, make_plan
+from chaos.plans import FAULTS, Step, make_plan
 from chaos.processes import Reaper
 from chaos.questions import questions
 from chaos.verdicts import Verdict, judge, percentile
@@ -50,6 +50,7 @@ class Terms:
     rate: float
     spacing: float
     seconds: float
+    faults: tuple[str, ...] = tuple(FAULTS)
 
 
 def say(text: str) -> None:
@@ -129,7 +130,7 @@ def _database(layout: Layout, folder: Path) -> Iterator[str]:
 async def _break_things(terms: Terms, crew: Crew, load: Load, deeds: Deeds, folder: Path) -> list[str]:
     """Follow the plan under load; what didn't go as it should."""
     channels = layouts.GUILDS * layouts.CHANNELS_PER_GUILD
-    plan = make_plan(terms.seed, steps=terms.steps, spacing=terms.spacing)
+    plan = make_plan(terms.seed, steps=terms.steps, spacing=terms.spacing, faults=terms.faults)
     problems: list[str] = []
     load.start()
     try:
