@@ -171,6 +171,8 @@ class FakeDiscord:
     asked: list[Asked] = field(default_factory=list)
     answers: list[Answer | None] = field(default_factory=list)
     """None: drop the connection."""
+    answering: Callable[[web.Request], Awaitable[Answer]] | None = None
+    """Answers instead, where it is set."""
     held: dict[str, asyncio.Event] = field(default_factory=dict)
     """Paths whose answer waits for an event."""
 
@@ -180,6 +182,8 @@ class FakeDiscord:
             Asked(request.method, request.raw_path, {k.lower(): v for k, v in request.headers.items()}, body)
         )
         answer: Answer | None = self.answers.pop(0) if self.answers else (200, {}, {"id": str(1000 + len(self.asked))})
+        if self.answering is not None:
+            answer = await self.answering(request)
         if hold := self.held.get(request.path):
             await hold.wait()
         if answer is None:

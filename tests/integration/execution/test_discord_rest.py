@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from botswain_execution.servers.discord_limits import RateLimiter
 from botswain_execution.servers.discord_rest import DiscordRest, allowed_mentions
 
 KEYED = CallMeta(idempotency_key="k1")
+NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
+LONG_AGO = NOW - timedelta(minutes=10)
 UNAVAILABLE = (503, {}, {"message": "upstream"})
 
 
@@ -37,7 +40,12 @@ async def rest(fake_discord: Any, pauses: Pauses) -> AsyncIterator[DiscordRest]:
     """A client of the stand-in whose waits take no time."""
     limiter = RateLimiter(clock=lambda: pauses.now, sleep=pauses.sleep)
     client = DiscordRest(
-        "token", fake_discord.url, allowed_mentions=allowed_mentions(""), limiter=limiter, sleep=pauses.sleep
+        "token",
+        fake_discord.url,
+        allowed_mentions=allowed_mentions(""),
+        limiter=limiter,
+        sleep=pauses.sleep,
+        clock=lambda: NOW,
     )
     yield client
     await client.close()
@@ -109,6 +117,100 @@ async def test_edits_are_repeated_after_a_failure(rest: DiscordRest, fake_discor
     """An edit is the same however often it is made."""
     fake_discord.answers += [UNAVAILABLE]
     assert await rest.edit_message("1", "5", "x", CallMeta()) == "1002"
+
+
+class Channel:
+    """A channel's history, at a Discord that has forgotten its nonces; the bot is user 7."""
+
+    def __init__(self, fake_discord: Any) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.posted: list[str] = []
+        self._fake = fake_discord
+        fake_discord.answering = self.answer
+
+    def add(self, content: str, *, author: str = "7", at: datetime = LONG_AGO) -> str:
+        """A message, written at that time; its id."""
+        last = int(self.messages[-1]["id"]) if self.messages else 0
+        message_id = str(max(last + 1, (int(at.timestamp() * 1000) - 1_420_070_400_000) << 22))
+        self.messages.append({"id": message_id, "content": content, "author": {"id": author}})
+        return message_id
+
+    async def answer(self, request: Any) -> Any:
+        if request.path.endswith("/users/@me"):
+            return (200, {}, {"id": "7"})
+        if request.method == "POST":
+            self.posted.append((await request.json())["content"])
+            return (200, {}, {"id": self.add(self.posted[-1], at=NOW)})
+        after, limit = int(request.query["after"]), int(request.query["limit"])
+        return (200, {}, [m for m in self.messages if int(m["id"]) > after][:limit][::-1])
+
+
+@pytest.fixture
+def channel(fake_discord: Any) -> Channel:
+    return Channel(fake_discord)
+
+
+def attempted(at: datetime, key: str = "k1") -> CallMeta:
+    return CallMeta(idempotency_key=key, attempted_at=at)
+
+
+async def test_a_message_that_was_sent_long_ago_is_found(rest: DiscordRest, channel: Channel) -> None:
+    """By its author and text, among later ones too; the white space that Discord removes doesn't matter."""
+    channel.add("hello", author="8")
+    sent = channel.add("hello", at=LONG_AGO + timedelta(seconds=2))
+    channel.add("hello")
+    assert await rest.send_message("1", " hello\n", attempted(LONG_AGO)) == sent
+    assert channel.posted == []
+
+
+async def test_a_message_that_was_not_sent_long_ago_is_sent(rest: DiscordRest, channel: Channel) -> None:
+    """What others wrote, what was written before the attempt, and other texts are not it."""
+    channel.add("hello", at=LONG_AGO - timedelta(minutes=5))
+    channel.add("hello", author="8")
+    channel.add("good bye")
+    assert await rest.send_message("1", "hello", attempted(LONG_AGO)) == channel.messages[-1]["id"]
+    assert channel.posted == ["hello"]
+
+
+async def test_a_busy_channel_is_looked_through_page_by_page(rest: DiscordRest, channel: Channel) -> None:
+    """The oldest thousand messages after the attempt are looked at."""
+    for number in range(250):
+        channel.add(str(number), author="8")
+    sent = channel.add("hello")
+    assert await rest.send_message("1", "hello", attempted(LONG_AGO)) == sent
+    for number in range(1_000):
+        channel.add(str(number), author="8")
+    channel.add("too far off")
+    await rest.send_message("1", "too far off", attempted(LONG_AGO, "k2"))
+    assert channel.posted == ["too far off"]
+
+
+async def test_a_recent_attempt_is_left_to_the_nonce(rest: DiscordRest, channel: Channel, fake_discord: Any) -> None:
+    """Discord itself gives the first message back; nothing is looked for."""
+    await rest.send_message("1", "hello", attempted(NOW - timedelta(seconds=50)))
+    assert [asked.method for asked in fake_discord.asked] == ["POST"]
+    assert fake_discord.asked[0].body["nonce"] == "k1"
+
+
+async def test_what_this_process_sent_is_known_without_asking(
+    rest: DiscordRest, channel: Channel, fake_discord: Any
+) -> None:
+    """By its key, whatever became of the message; and an equal text under another key is another message."""
+    first = await rest.send_message("1", "hello", CallMeta(idempotency_key="k1"))
+    channel.messages[-1]["id"] = first
+    assert await rest.send_message("1", "hello", attempted(LONG_AGO, "k1")) == first
+    assert [asked.method for asked in fake_discord.asked] == ["POST"]
+    second = await rest.send_message("1", "hello", attempted(LONG_AGO, "k2"))
+    assert second != first
+    assert channel.posted == ["hello", "hello"]
+
+
+async def test_a_channel_that_cannot_be_looked_at_is_not_written_to(rest: DiscordRest, fake_discord: Any) -> None:
+    """Rather an error than a second answer."""
+    fake_discord.answers += [(200, {}, {"id": "7"}), *[UNAVAILABLE] * 4]
+    with pytest.raises(DiscordError, match=r"may have been sent before, and that can't be found out: .*answered 503"):
+        await rest.send_message("1", "hello", attempted(LONG_AGO))
+    assert {asked.method for asked in fake_discord.asked} == {"GET"}
 
 
 async def test_nothing_is_sent_to_a_server_that_is_not_there(pauses: Pauses) -> None:

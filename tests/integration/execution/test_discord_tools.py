@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -185,3 +186,33 @@ async def test_against_the_simulator(start_service: Start, tmp_path: Any) -> Non
         assert not sim.stats.rate_limited
     assert "there is no such channel" in text(unknown)
     assert "there is no such message" in text(missing)
+
+
+async def test_a_message_is_sent_once_though_discord_has_forgotten_its_nonce(
+    start_service: Start, tmp_path: Any
+) -> None:
+    """Repeated by a caller that says since when it may have been sent, to a service that has been restarted since."""
+    async with Simulator(port=0, rate_limits="off", nonce_window=0.0) as sim:
+        channel = next(channel for channel in sim.world.channels.values() if channel.name == "bots")
+        began = datetime.now(UTC)
+
+        async def send(key: str, content: str, attempted_at: datetime | None) -> str:
+            running = await _start(start_service, sim.api_url, tmp_path, sim.token)
+            answer = await running.call(
+                "discord_send_message",
+                {"channel_id": channel.id, "content": content},
+                context=context(channel.id),
+                idempotency_key=key,
+                attempted_at=attempted_at,
+            )
+            assert not answer.is_error, text(answer)
+            return str(answer.structured_content["message_id"])
+
+        first = await send("k1", "once", None)
+        sim.world.post(channel, sim.world.user_named("ada"), "once")
+        assert await send("k1", "once", began - timedelta(minutes=10)) == first
+        lost = await send("k2", "never arrived", began - timedelta(minutes=10))
+        assert [message.content for message in channel.messages.values()] == ["once", "once", "never arrived"]
+        assert list(channel.messages)[-1] == lost
+        await send("k1", "once", None)  # a caller that says nothing of it, to see that the nonce is forgotten
+        assert len(channel.messages) == 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,11 @@ class Discord:
 
 
 async def test_after_a_kill_only_the_third_of_three_is_sent(tmp_path: Path, execution: FakeExecution) -> None:
-    """SIGKILL when two of three messages are sent: the next process sends the third, under its old key, and nothing else."""
+    """SIGKILL when two of three messages are sent: the next process sends the third, under its old key, and nothing else.
+
+    It says when that was first attempted; the others were not attempted before.
+    """
+    began = time.time()
     discord = Discord(execution, holds_after=2)
     url = {"EXECUTION_SERVICE_URL": f"grpc://127.0.0.1:{execution.port}"}
     first = await start(tmp_path, **url)
@@ -51,6 +56,7 @@ async def test_after_a_kill_only_the_third_of_three_is_sent(tmp_path: Path, exec
     stub = orchestrator_pb2_grpc.OrchestratorServiceStub(peer.channel)
     assert [ack.recorded async for ack in stub.Publish(stream(), metadata=peer.metadata(), timeout=DEADLINE)] == [1]
     await execution.wait_for_calls(3)
+    killed = time.time()
     first.send_signal(signal.SIGKILL)
     await first.communicate()
     await peer.close()
@@ -65,6 +71,8 @@ async def test_after_a_kill_only_the_third_of_three_is_sent(tmp_path: Path, exec
     keys = [call.idempotency_key for call in execution.calls]
     assert len(keys) == 4
     assert keys[2] == keys[3]
+    assert [call.HasField("attempted_at") for call in execution.calls] == [False, False, False, True]
+    assert began - 0.001 <= execution.calls[3].attempted_at.ToMilliseconds() / 1000 < killed
 
 
 async def test_recorded_answers_of_the_model_are_replayed(

@@ -115,6 +115,15 @@ async def test_a_repeated_nonce_is_posted_once_when_enforced(sim: Any, bot: Any,
     assert sim.stats.as_json()["nonce"] == {"returned_first": 1, "sent_twice": 1}
 
 
+async def test_a_nonce_is_forgotten_after_its_window(sim: Any, bot: Any, person: Any) -> None:
+    """A repeat that comes later than that makes a second message."""
+    path = f"/channels/{person.general}/messages"
+    body = {"content": "one", "nonce": "abc", "enforce_nonce": True}
+    first = await bot.do("POST", path, body)
+    sim.world.nonce_window = 0.0
+    assert (await bot.do("POST", path, body))["id"] != first["id"]
+
+
 async def test_files_come_by_multipart_and_can_be_fetched(bot: Any, person: Any, http: Any) -> None:
     """Names and descriptions are taken from `attachments`, and the address gives the bytes back, never as a page."""
     form = aiohttp.FormData()

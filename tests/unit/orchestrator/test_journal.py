@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from botswain_orchestrator.agent.journal import Journal
 from botswain_orchestrator.ledger.steps import Step, StepKind
@@ -19,7 +20,7 @@ class Disk:
 
     async def record(self, steps: Sequence[Step]) -> None:
         self.writes.append([(step.kind, step.number) for step in steps])
-        self.rows |= {(step.kind, step.number): step for step in steps}
+        self.rows |= {(step.kind, step.number): replace(step, recorded_at=float(len(self.writes))) for step in steps}
 
     def journal(self) -> Journal:
         """Of the next attempt."""
@@ -55,6 +56,16 @@ async def test_a_later_attempt_is_given_what_was_recorded() -> None:
     assert second.answer(2) is None
     assert second.result(1, "send", {"b": 2, "a": 1}) == OUTCOME
     assert second.result(2, "send", {"a": 3}) is None
+
+
+async def test_a_call_that_was_begun_before_keeps_the_time_of_its_first_attempt() -> None:
+    """However many attempts there are; a call that is made for the first time, or another one, has none."""
+    disk = Disk()
+    assert await disk.journal().intend(1, "send", {"content": "hi"}, "k1") is None
+    for _ in range(2):
+        assert await disk.journal().intend(1, "send", {"content": "hi"}, "k1") == 1.0
+    assert await disk.journal().intend(1, "send", {"content": "ho"}, "k1") is None
+    assert len(disk.writes) == 2
 
 
 async def test_a_result_of_another_call_is_not_taken() -> None:

@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-concurrency", 1, "IDENTIFYs let through at the same time", type=int)
     add("--session-start-limit", 1000, "IDENTIFYs a bot has a day", type=int)
     add("--session-retention", 180.0, "seconds a session can be resumed after its connection is gone", type=float)
+    add("--nonce-window", 300.0, "seconds for which enforce_nonce remembers", type=float)
     add("--world", None, "JSON file to fill the world from", type=Path)
     add("--log-level", "info", "least level to log", choices=_LEVELS)
     add("--log-format", "console", "how to log", choices=_FORMATS)
@@ -72,6 +73,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         "max_concurrency",
         "session_start_limit",
         "session_retention",
+        "nonce_window",
     )
     return Settings(**{name: getattr(arguments, name) for name in names})
 

@@ -29,6 +29,8 @@ class Settings:
     """Events kept for a session; a RESUME from before them is refused with op 9."""
     heartbeat_interval: float = 41.25
     messages_per_channel: int = 50_000
+    nonce_window: float = 300.0
+    """How long `enforce_nonce` remembers. Discord says "the past few minutes" (resources/message, "Create Message")."""
 
     def __post_init__(self) -> None:
         if self.rate_limits not in RATE_LIMIT_PROFILES:
@@ -44,6 +46,6 @@ class Settings:
         ):
             if getattr(self, name) <= 0:
                 raise SettingsError(f"{name.replace('_', ' ')}: {getattr(self, name)} must be above 0")
-        for name in ("session_retention", "identify_interval"):
+        for name in ("session_retention", "identify_interval", "nonce_window"):
             if getattr(self, name) < 0:
                 raise SettingsError(f"{name.replace('_', ' ')}: {getattr(self, name)} must not be negative")

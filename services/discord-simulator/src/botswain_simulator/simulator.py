@@ -41,7 +41,9 @@ class Simulator:
         """`changes` are fields of `Settings`; `build` fills the world at the start and at each reset."""
         self.settings = replace(settings or Settings(), **changes)
         self._build = build
-        self.world = World(messages_per_channel=self.settings.messages_per_channel)
+        self.world = World(
+            messages_per_channel=self.settings.messages_per_channel, nonce_window=self.settings.nonce_window
+        )
         build(self.world)
         self.faults = Faults(self.world.clock)
         self.stats = Stats(self.world.clock)

@@ -26,6 +26,7 @@ log = get_logger(__name__)
 
 IDEMPOTENCY_KEY = "botswain.dev/idempotency-key"
 CORRELATION_ID = "botswain.dev/correlation-id"
+ATTEMPTED_AT = "botswain.dev/attempted-at"
 LONGEST_KEY = 25
 _ANSWER_TIME = 0.05
 """Seconds of the caller's own deadline that are left for the answer's way back."""
@@ -131,6 +132,7 @@ def _meta(request: execution_pb2.CallToolRequest, context: CallContext) -> dict[
         "traceparent": tracing.current_traceparent(),
         IDEMPOTENCY_KEY: request.idempotency_key,
         CORRELATION_ID: context.correlation_id,
+        ATTEMPTED_AT: request.attempted_at.ToJsonString() if request.HasField("attempted_at") else "",
     }
     return {key: value for key, value in values.items() if value}
 

@@ -13,9 +13,6 @@ from botswain_simulator.world import rendering
 from botswain_simulator.world.channels import Channels
 from botswain_simulator.world.events import Event
 
-NONCE_WINDOW_S = 300.0
-"""How long `enforce_nonce` remembers. Discord says "the past few minutes" (resources/message, "Create Message")."""
-
 
 @dataclass(slots=True)
 class Draft:
@@ -77,7 +74,7 @@ class Messages(Channels):
     def find_by_nonce(self, channel: Channel, author_id: str, nonce: str | int) -> Message | None:
         """The message an author sent here with this nonce in the past few minutes."""
         known = channel.nonces.get((author_id, str(nonce)))
-        if known is None or self.clock() - known[0] > NONCE_WINDOW_S:
+        if known is None or self.clock() - known[0] >= self.nonce_window:
             return None
         return channel.messages.get(known[1])
 
@@ -273,7 +270,7 @@ class Messages(Channels):
         channel.nonces[(author_id, nonce)] = (now, message_id)
         while channel.nonces:
             oldest = next(iter(channel.nonces))
-            if now - channel.nonces[oldest][0] <= NONCE_WINDOW_S:
+            if now - channel.nonces[oldest][0] <= self.nonce_window:
                 break
             del channel.nonces[oldest]
 

@@ -30,10 +30,15 @@ Subscriber = Callable[[Event], None]
 class Store:
     """Tables and look-ups; the classes built on it add the operations."""
 
-    def __init__(self, clock: Clock = time.time, *, messages_per_channel: int = 50_000) -> None:
-        """`messages_per_channel` bounds memory under load: beyond it a channel forgets its oldest messages."""
+    def __init__(
+        self, clock: Clock = time.time, *, messages_per_channel: int = 50_000, nonce_window: float = 300.0
+    ) -> None:
+        """`messages_per_channel` bounds memory under load: beyond it a channel forgets its oldest messages. `nonce_window`:
+        seconds for which `enforce_nonce` remembers; may be changed while it runs.
+        """
         self.clock = clock
         self.messages_per_channel = messages_per_channel
+        self.nonce_window = nonce_window
         self.links = Links()
         self.snowflakes = SnowflakeGenerator(clock)
         self._subscribers: list[Subscriber] = []

@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 TRANSIENT = "botswain.dev/transient"
@@ -22,6 +23,8 @@ class CallMeta:
     traceparent: str = ""
     idempotency_key: str = ""
     correlation_id: str = ""
+    attempted_at: datetime | None = None
+    """When an attempt under this key was begun of which nobody knows what came of it; None: there was none."""
 
     @property
     def log_fields(self) -> dict[str, str]:
@@ -42,7 +45,17 @@ def call_meta(meta: Mapping[str, Any] | None) -> CallMeta:
         traceparent=text("traceparent"),
         idempotency_key=text("botswain.dev/idempotency-key"),
         correlation_id=text("botswain.dev/correlation-id"),
+        attempted_at=_time(text("botswain.dev/attempted-at")),
     )
+
+
+def _time(text: str) -> datetime | None:
+    """RFC 3339; None: no time, or one without a zone."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time if time.tzinfo is not None else None
 
 
 def log(event: str, *, level: str = "info", **fields: Any) -> None:

@@ -3,7 +3,8 @@
 Before a call that delivers or changes something, a row says that it is about to be made, and everything that led there
 (the model's answers, what was read) is committed with that row. After the call its result is. A turn that runs again is
 given the recorded answers instead of asking the model, and recorded results instead of calling. A call that was begun
-and has no result is made again under the same idempotency key: only its tool can know whether it was done.
+and has no result is made again under the same idempotency key, with the time when it was first begun: only its tool can
+know whether it was done.
 
 A turn that changes nothing commits nothing here.
 """
@@ -61,10 +62,19 @@ class Journal:
         outcome: dict[str, Any] = json.loads(step.outcome)
         return outcome
 
-    async def intend(self, number: int, name: str, arguments: Any, key: str) -> None:
-        """Say that a call is about to be made; durable when this returns."""
+    async def intend(self, number: int, name: str, arguments: Any, key: str) -> float | None:
+        """Say that a call is about to be made; durable when this returns.
+
+        When an earlier attempt said so of the same call already, the time of that, in seconds since the epoch.
+        """
+        step = self._done.get((StepKind.CALL, number))
+        if step is not None and (step.name, step.digest, step.outcome) == (name, _digest(arguments), None):
+            if self._staged:
+                await self._record(self.take())
+            return step.recorded_at
         self._staged.append(Step(StepKind.CALL, number, None, name, _digest(arguments), key))
         await self._record(self.take())
+        return None
 
     async def settle(self, number: int, name: str, arguments: Any, key: str, outcome: dict[str, Any]) -> None:
         """Say what came of it; durable when this returns."""

@@ -74,9 +74,8 @@ class ToolCaller:
             result = ToolResult(f"There is no tool {name!r}. Tools: {known}.", is_error=True)
         else:
             changes = delivers or not tool.annotations.read_only
-            if changes:
-                await turn.journal.intend(step, name, arguments, turn.key(step))
-            result = await self._make(turn, step, name, arguments, repeatable=_repeatable(tool))
+            before = await turn.journal.intend(step, name, arguments, turn.key(step)) if changes else None
+            result = await self._make(turn, step, name, arguments, repeatable=_repeatable(tool), attempted_at=before)
             if result.unreached and delivers:
                 # Not the model's to deal with: whatever it would say instead has to go the same way.
                 raise DeliveryError(f"{name} could not be called, or not to its end: {result.text}")
@@ -96,8 +95,8 @@ class ToolCaller:
         recorded = turn.journal.result(step, name, arguments)
         if recorded is not None:
             return _replayed(recorded)
-        await turn.journal.intend(step, name, arguments, turn.key(step))
-        result = await self._make(turn, step, name, arguments, repeatable=True)
+        before = await turn.journal.intend(step, name, arguments, turn.key(step))
+        result = await self._make(turn, step, name, arguments, repeatable=True, attempted_at=before)
         if not result.unreached:
             outcome = _outcome(result, delivers=True)
             # Committed with the next part's intent, or the turn's end: either comes at once, unlike a model's next answer.
@@ -105,7 +104,14 @@ class ToolCaller:
         return result
 
     async def _make(
-        self, turn: Turn, step: int, name: str, arguments: dict[str, Any], *, repeatable: bool
+        self,
+        turn: Turn,
+        step: int,
+        name: str,
+        arguments: dict[str, Any],
+        *,
+        repeatable: bool,
+        attempted_at: float | None,
     ) -> ToolResult:
         """Call a tool.
 
@@ -115,11 +121,14 @@ class ToolCaller:
             name: the tool's name.
             arguments: JSON values.
             repeatable: a call whose connection broke may be made again.
+            attempted_at: when an earlier attempt began it, of which nobody knows what came of it.
         """
         key = turn.key(step)
         with span("tool", attributes={"tool.name": name, "tool.key": key}) as current:
             try:
                 request = _request(turn, name, arguments, key)
+                if attempted_at is not None:
+                    request.attempted_at.FromMilliseconds(int(attempted_at * 1000))
                 response = await self._call(turn, request, repeatable=repeatable)
                 result = result_of(response)
                 if response.transient and repeatable:

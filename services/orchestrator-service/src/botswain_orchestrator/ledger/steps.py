@@ -36,12 +36,17 @@ class Step:
     """Of the arguments."""
     key: str = ""
     """The call's idempotency key."""
+    recorded_at: float | None = None
+    """When it was recorded, in seconds since the epoch; None: it isn't yet."""
 
 
 def steps_of(connection: Connection, run: str) -> list[Step]:
     """What a run has done so far."""
     rows = connection.execute(_OF_RUN, {"of_run": run})
-    return [Step(StepKind(row.kind), row.number, row.outcome, row.name, row.digest, row.key) for row in rows]
+    return [
+        Step(StepKind(row.kind), row.number, row.outcome, row.name, row.digest, row.key, row.recorded_at / 1000)
+        for row in rows
+    ]
 
 
 def record_steps(connection: Connection, run: str, done: Sequence[Step], *, now: float) -> None:
