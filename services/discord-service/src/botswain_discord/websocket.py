@@ -30,6 +30,7 @@ from botswain_discord.outbox import Session
 
 HANDSHAKE_TIMEOUT = 60.0
 CLOSE_TIMEOUT = 2.0
+BINARY, TEXT = aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT
 SILENCE = "a heartbeat was not acknowledged"
 log = get_logger(__name__)
 
@@ -59,6 +60,24 @@ class ShardWebSocket(DiscordWebSocket):
     _heartbeats: Heartbeats | None = None
     _closing: asyncio.Task[None] | None = None
 
+    async def poll_event(self) -> None:
+        """Wait for one frame and handle it. The library bounds the wait by a timer a frame; here heartbeats do that.
+
+        Raises:
+            ReconnectWebSocket: the connection is over, and the session may go on.
+            discord.ConnectionClosed: the connection is over, for a reason that a new one would meet too.
+        """
+        message = await self.socket.receive()
+        if message.type is BINARY or message.type is TEXT:
+            await self.received_message(message.data)
+            return
+        if self._heartbeats is not None:
+            self._heartbeats.stop()
+        await self.socket.close(code=4000)
+        if self._can_handle_close():
+            raise ReconnectWebSocket(self.shard_id)
+        raise discord.ConnectionClosed(self.socket, shard_id=self.shard_id, code=self._close_code)
+
     async def received_message(self, msg: Any, /) -> None:
         """Handle one frame.
 
@@ -82,15 +101,15 @@ class ShardWebSocket(DiscordWebSocket):
         if type(frame) is not dict:
             self._unreadable(f"a JSON {type(frame).__name__}")
             return
-        if frame.get("op") == self.DISPATCH:
-            await self._dispatched(frame)
-        else:
+        if frame.get("op") != self.DISPATCH:
             await self._controlled(frame, msg)
-
-    async def _dispatched(self, frame: dict[str, Any]) -> None:
-        event, payload, seq = frame.get("t"), frame.get("d"), frame.get("s")
+            return
+        event = frame.get("t")
         if event == "MESSAGE_CREATE" and self.sink.full:
             await self._pause()
+        self._dispatched(event, frame.get("d"), frame.get("s"))
+
+    def _dispatched(self, event: Any, payload: Any, seq: Any) -> None:
         if type(seq) is int:
             self.sequence = seq
         if event == "READY":
