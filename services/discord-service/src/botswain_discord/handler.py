@@ -29,7 +29,6 @@ from botswain_discord.claims import Holding, ShardSet
 from botswain_discord.close_codes import REFUSED_TOKEN
 from botswain_discord.cursors import Place
 from botswain_discord.errors import DiscordRefusedError, MalformedPayloadError
-from botswain_discord.event_ids import EventIds
 from botswain_discord.gateway_client import GatewayClient
 from botswain_discord.identify import IdentifyPacer, Permits, StartLimit
 from botswain_discord.line_limit import LineLimit
@@ -82,7 +81,6 @@ class DiscordGatewayHandler(discord.Client):
         self._catching_up: dict[int, tuple[CatchUp, asyncio.Task[None]]] = {}
         self._failed: asyncio.Future[None]
         self._bot_user_id = ""
-        self._ids = EventIds()
         self._event_lines = LineLimit(settings.event_log_rate, lambda count: log.info("events_not_logged", count=count))
         self._malformed_lines = LineLimit(
             MALFORMED_LINES, lambda count: log.warning("malformed_payloads_not_logged", count=count)
@@ -359,7 +357,7 @@ class DiscordGatewayHandler(discord.Client):
     def _normalize_message(self, payload: dict[str, Any], context: MessageContext) -> InternalEvent:
         """The event of a message, with a correlation id and the start of a trace."""
         event, odd = normalise_message(
-            payload, context, correlation_id=self._ids.correlation_id(), traceparent=self._ids.traceparent()
+            payload, context, correlation_id=tracing.new_correlation_id(), traceparent=tracing.new_traceparent()
         )
         for field in odd:
             metrics.ODD_FIELDS.labels(field).inc()

@@ -11,14 +11,13 @@ import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Self
-from uuid import uuid4
 
 from botswain_proto.v1 import event_pb2
 from google.protobuf import json_format, struct_pb2
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from botswain_services.errors import InvalidEventError
-from botswain_services.tracing import valid_traceparent
+from botswain_services.tracing import new_correlation_id, valid_traceparent
 
 MAX_CONTENT = 100_000
 """Characters. Discord sends 4,000 at most; other sources send letters."""
@@ -134,7 +133,7 @@ class DiscordMetadata(_Model):
 class InternalEvent(_Model):
     """One event of a source, in the form every service understands. `timestamp` is when the source says it happened, in UTC."""
 
-    correlation_id: Id = Field(default_factory=lambda: str(uuid4()))
+    correlation_id: Id = Field(default_factory=new_correlation_id)
     source: EventSource
     source_event_id: OptionalId = ""
     source_channel_id: OptionalId = ""
