@@ -36,6 +36,10 @@ test-all: lint ## Lint, then every test
 check-main-job: $(STAMP) ## Headless: 201 messages through the whole platform, each answered once and in order; a JSON line last
 	@$(BIN)/python tests/checks/main_job.py $(ARGS)
 
+.PHONY: chaos
+chaos: $(STAMP) ## Kill, cut off and replace every part under load; nothing may be lost or answered twice. SEED repeats a run; a JSON line last
+	@PYTHONPATH=tests/lib $(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(ARGS)
+
 .PHONY: bench-framework
 bench-framework: $(STAMP) ## Speed of the service framework; a JSON line last
 	@$(BIN)/python tests/benchmarks/bench_framework.py $(ARGS)

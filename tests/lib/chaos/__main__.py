@@ -14,6 +14,7 @@ from typing import Any
 from chaos.layouts import LAYOUTS
 from chaos.plans import FAULTS
 from chaos.runs import Terms, run, say
+from chaos.verdicts import percentile
 
 _SUMS = ("issued", "answered_once", "lost", "doubled", "out_of_order", "kills", "identifies", "resumes")
 
@@ -39,7 +40,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def total(seed: int, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Several runs as one."""
-    gaps = [result["handover_p99_ms"] for result in results if result["handover_p99_ms"] is not None]
+    gaps = [gap for result in results for gap in result["handover_ms"]]
     faults: Counter[str] = Counter()
     for result in results:
         faults.update(result["faults"])
@@ -47,7 +48,7 @@ def total(seed: int, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "ok": all(result["ok"] for result in results),
         "seed": seed,
         **{name: sum(result[name] for result in results) for name in _SUMS},
-        "handover_p99_ms": max(gaps, default=None),
+        "handover_p99_ms": percentile(gaps, 0.99),
         "faults": dict(sorted(faults.items())),
         "runs": [{key: value for key, value in result.items() if key != "faults"} for result in results],
     }

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
+
+from postgres import PostgresServer
 
 from chaos.crews import Crew
 from chaos.discord import Discord
@@ -18,7 +21,7 @@ from chaos.processes import Keeper
 PATIENCE = 15.0
 """Seconds that a patient kill waits for its target to come up."""
 OUTAGE = 60
-"""Messages that are written while the orchestrators are away."""
+"""Messages that are written while the orchestrators, or their database, are away."""
 OUTAGE_DEADLINE = 10.0
 REST_SECONDS = 3.0
 REST_OUTAGE_SECONDS = 6.0
@@ -61,7 +64,7 @@ def gateway_fault(fault: str) -> dict[str, Any]:
 class Deeds:
     """Carries out steps, and counts them."""
 
-    def __init__(self, crew: Crew, discord: Discord, load: Load) -> None:
+    def __init__(self, crew: Crew, discord: Discord, load: Load, database: PostgresServer | None) -> None:
         self.done: Counter[str] = Counter()
         """By fault."""
         self.missed: Counter[str] = Counter()
@@ -72,8 +75,10 @@ class Deeds:
         self._crew = crew
         self._discord = discord
         self._load = load
+        self._database = database
         self._rollouts: dict[str, Callable[[Step], Awaitable[bool]]] = {
             "orchestrator-outage": self._outage,
+            "database-outage": self._database_outage,
             "hand-over": self._hand_over,
             "broken-hand-over": self._hand_over,
             "re-shard": self._reshard,
@@ -161,6 +166,16 @@ class Deeds:
             for keeper in self._crew.orchestrators:
                 await away.enter_async_context(keeper.away())
             await self._load.until(len(self._load.asked) + OUTAGE, OUTAGE_DEADLINE)
+        return True
+
+    async def _database_outage(self, _step: Step) -> bool:
+        if self._database is None:
+            return False
+        await asyncio.to_thread(self._database.stop)
+        try:
+            await self._load.until(len(self._load.asked) + OUTAGE, OUTAGE_DEADLINE)
+        finally:
+            await asyncio.to_thread(self._database.start)
         return True
 
     async def _hand_over(self, step: Step) -> bool:

@@ -30,6 +30,11 @@ class Layout:
     discords: int
     shards: tuple[int, ...]
 
+    @property
+    def without(self) -> frozenset[str]:
+        """Faults that this layout has no part for."""
+        return frozenset() if self.name == "postgres" else frozenset({"database-outage"})
+
 
 LAYOUTS = {
     "sqlite": Layout("sqlite", orchestrators=1, discords=1, shards=(1, 2)),

@@ -41,8 +41,9 @@ GATEWAY = {
     **dict.fromkeys((f"close-{code}" for code in SURVIVED_CLOSE_CODES), 1),
 }
 REST = {"rest-5xx": 2, "rest-5xx-hidden": 2, "rest-429": 2, "rest-slow": 1, "rest-outage": 1}
-ROLLOUTS = {"orchestrator-outage": 1, "hand-over": 3, "broken-hand-over": 1, "re-shard": 1}
-FAULTS = {**KILLS, **FREEZES, **GATEWAY, **REST, **ROLLOUTS}
+ROLLOUTS = {"hand-over": 3, "broken-hand-over": 1, "re-shard": 1}
+OUTAGES = {"orchestrator-outage": 1, "database-outage": 1}
+FAULTS = {**KILLS, **FREEZES, **GATEWAY, **REST, **ROLLOUTS, **OUTAGES}
 
 
 @dataclass(frozen=True, slots=True)

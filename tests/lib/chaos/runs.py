@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 from botswain_cli.ports import find_free
 from botswain_execution.settings import shipped_config
+from postgres import PostgresServer, running_postgres
 
 from chaos import layouts, logs
 from chaos.crews import Crew, NotReadyError, crashes
@@ -28,7 +29,7 @@ from chaos.load import Load
 from chaos.plans import FAULTS, Step, make_plan
 from chaos.processes import Reaper
 from chaos.questions import questions
-from chaos.verdicts import Verdict, judge, percentile
+from chaos.verdicts import Verdict, judge
 
 WARM_UP_DEADLINE = 60.0
 IDLE = 60.0
@@ -63,9 +64,9 @@ async def run(terms: Terms) -> dict[str, Any]:
     folder = Path(tempfile.mkdtemp(prefix=f"botswain-chaos-{terms.layout.name}-{terms.seed}-"))
     (folder / "logs").mkdir()
     began = time.monotonic()
-    async with _everything(terms, folder) as (crew, discord):
+    async with _everything(terms, folder) as (crew, discord, database):
         load = Load(discord, questions(terms.seed, len(discord.channels)), terms.rate)
-        deeds = Deeds(crew, discord, load)
+        deeds = Deeds(crew, discord, load, database)
         problems = await _break_things(terms, crew, load, deeds, folder)
         await no_faults(discord)
         problems += await _come_to_rest(crew, discord, load)
@@ -90,18 +91,20 @@ async def run(terms: Terms) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def _everything(terms: Terms, folder: Path) -> AsyncIterator[tuple[Crew, Discord]]:
+async def _everything(terms: Terms, folder: Path) -> AsyncIterator[tuple[Crew, Discord, PostgresServer | None]]:
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=32)
     async with (
         httpx.AsyncClient(timeout=30.0, trust_env=False, limits=limits) as http,
         running_discord(folder, http) as discord,
         Reaper() as reaper,
     ):
-        with _database(terms.layout, folder) as database_url:
+        with _database(terms.layout) as database:
             ports = iter(find_free(HOST, 2 * terms.layout.orchestrators + 2))
             wiring = Wiring(
                 api_url=f"{discord.url}/api/v10",
-                database_url=database_url,
+                database_url=database.create_database("botswain")
+                if database
+                else f"sqlite:///{folder / 'botswain.db'}",
                 secret=secrets.token_hex(32),
                 folder=folder,
                 orchestrators=tuple((next(ports), next(ports)) for _ in range(terms.layout.orchestrators)),
@@ -111,26 +114,20 @@ async def _everything(terms: Terms, folder: Path) -> AsyncIterator[tuple[Crew, D
             crew = Crew(terms.layout, wiring, reaper, http)
             try:
                 await crew.start()
-                yield crew, discord
+                yield crew, discord, database
             finally:
                 await crew.kill()
 
 
-@contextlib.contextmanager
-def _database(layout: Layout, folder: Path) -> Iterator[str]:
-    if layout.name != "postgres":
-        yield f"sqlite:///{folder / 'botswain.db'}"
-        return
-    from postgres import running_postgres
-
-    with running_postgres() as server:
-        yield server.create_database("botswain")
+def _database(layout: Layout) -> contextlib.AbstractContextManager[PostgresServer | None]:
+    return running_postgres() if layout.name == "postgres" else contextlib.nullcontext()
 
 
 async def _break_things(terms: Terms, crew: Crew, load: Load, deeds: Deeds, folder: Path) -> list[str]:
     """Follow the plan under load; what didn't go as it should."""
     channels = layouts.GUILDS * layouts.CHANNELS_PER_GUILD
-    plan = make_plan(terms.seed, steps=terms.steps, spacing=terms.spacing, faults=terms.faults)
+    faults = [fault for fault in terms.faults if fault not in terms.layout.without]
+    plan = make_plan(terms.seed, steps=terms.steps, spacing=terms.spacing, faults=faults)
     problems: list[str] = []
     load.start()
     try:
@@ -212,7 +209,6 @@ def _bad(verdict: Verdict) -> list[int]:
 
 
 def _result(terms: Terms, verdict: Verdict, deeds: Deeds, stats: dict[str, Any], gaps: list[float]) -> dict[str, Any]:
-    p99 = percentile(gaps, 0.99)
     return {
         "ok": False,
         "layout": terms.layout.name,
@@ -230,8 +226,7 @@ def _result(terms: Terms, verdict: Verdict, deeds: Deeds, stats: dict[str, Any],
         "resumes": stats["gateway"]["resumes"],
         "resumes_refused": stats["gateway"]["resumes_refused"],
         "nonces_returned": stats["nonce"]["returned_first"],
-        "handovers": len(gaps),
-        "handover_p99_ms": round(p99) if p99 is not None else None,
+        "handover_ms": sorted(map(round, gaps)),
         "faults": dict(sorted(deeds.done.items())),
         "missed": sum(deeds.missed.values()),
     }
