@@ -25,8 +25,10 @@ from botswain_orchestrator.errors import LedgerError
 
 LOCK = 0x626F7473
 """The advisory lock of writers of what orchestrators have in common; `LOCK + 1` is that of migrations."""
-_STALLED = 10
-"""Seconds after which PostgreSQL ends a session that stopped in the middle of a transaction, as a frozen process does."""
+_STALLED = 3
+"""Seconds after which PostgreSQL ends a session that stopped in the middle of a transaction, as a frozen process does: well
+below a lease, because the others wait for it to renew theirs.
+"""
 _AGAIN = {"40001", "40P01", "55P03"}
 """SQLSTATEs of transactions that failed because of others: serialization, deadlock, lock not available."""
 _FORM = "not of the form sqlite:///relative/path.db, sqlite:////absolute/path.db or postgresql://user:password@host:port/database"
