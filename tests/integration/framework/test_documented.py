@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -93,11 +94,73 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "bare"])
 @pytest.mark.parametrize("source", [STATUS, DECORATED, MANAGER, MCP], ids=["status", "decorated", "manager", "mcp"])
-def test_an_example_of_the_reference_runs(tmp_path, source):
-    """As it stands there, but for the port and slips of the pen."""
+def test_an_example_of_the_reference_runs(tmp_path, source, guarded):
+    """As it stands there, but for the port and slips of the pen; below `if __name__ == "__main__":` too."""
     file = tmp_path / "example.py"
-    file.write_text(source)
+    head, guard, main = source.partition('if __name__ == "__main__":\n')
+    file.write_text(head + (guard + main if guarded else textwrap.dedent(main)))
     run = subprocess.run([sys.executable, "-W", "error", str(file)], capture_output=True, text=True, timeout=60)
-    assert run.stdout.endswith("done\n"), run.stderr
+    assert run.stdout == "done\n", run.stderr
     assert "Warning" not in run.stderr
+
+
+LATE = """
+from botswain_services import LaunchError, Service
+
+class First(Service):
+    pass
+
+first = First.launch(port=0)
+
+class Late(Service):
+    pass
+
+try:
+    Late.launch(port=0)
+except LaunchError as error:
+    print(error)
+first.shutdown()
+"""
+
+
+def test_a_class_below_a_launch_is_named(tmp_path):
+    """Another process reads a script down to its first launch; who defines a class below it learns how to mend that."""
+    file = tmp_path / "example.py"
+    file.write_text(LATE)
+    run = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, timeout=60)
+    assert "Late is not in" in run.stdout, run.stderr
+    assert "below the first launch" in run.stdout
+
+
+def test_a_module_of_a_package_can_launch_its_class(tmp_path):
+    """`python -m package.module`, bare, with a relative import."""
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "words.py").write_text("WORD = 'hello'\n")
+    (package / "module.py").write_text(
+        "from botswain_services import Service\nfrom .words import WORD\n\n"
+        "class Says(Service):\n"
+        "    def __init__(self, **kwargs):\n"
+        "        super().__init__(**kwargs)\n"
+        "        self.add_endpoint('say', lambda: {'word': WORD})\n\n"
+        "with Says.launch(port=0) as says:\n"
+        "    print(says.say())\n"
+    )
+    command = [sys.executable, "-m", "package.module"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert run.stdout == "{'word': 'hello'}\n", run.stderr
+
+
+def test_a_module_that_launches_while_it_is_imported_is_named(tmp_path):
+    """Each launched process would launch the next one; the first says so."""
+    (tmp_path / "eager.py").write_text(
+        "from botswain_services import Service\n\nclass Eager(Service):\n    pass\n\nEager.launch(port=0)\n"
+    )
+    (tmp_path / "example.py").write_text("import eager\n")
+    command = [sys.executable, "example.py"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 1
+    assert "LaunchError: Eager could not start: eager launches while it is imported" in run.stderr

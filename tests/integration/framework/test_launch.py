@@ -49,6 +49,12 @@ def test_secrets_reach_the_service_and_nothing_else(launch, tmp_path):
     assert secret not in Path(Leaves.default_log_file()).read_text()
 
 
+def test_large_parameters_arrive_whole(launch, tmp_path):
+    """More than fits into a pipe at once."""
+    manager = launch(Leaves, notes=str(tmp_path / "notes"), secret="x" * 1_000_000)
+    assert manager.length() == {"length": 1_000_000}
+
+
 def test_a_taken_port_fails_at_once_and_says_by_whom():
     """The error names the port and the process that has it."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 SHUTDOWN_SECONDS = 30.0
 """How long `shutdown(block=True)` waits."""
 STATUS_SECONDS = 10.0
-STATUS = Endpoint("status", ("GET",), StatusSchema, "public", as_tool=False)
-SHUTDOWN = Endpoint("shutdown", ("POST",), ShutdownSchema, "admin", as_tool=False)
+STATUS = Endpoint("status", ("GET",), StatusSchema(), "public", as_tool=False)
+SHUTDOWN = Endpoint("shutdown", ("POST",), ShutdownSchema(), "admin", as_tool=False)
 
 
 class StatusQuestion:

@@ -27,13 +27,13 @@ def add_default_endpoints(service: Service) -> None:
     """`/endpoints`, `/status`, `/heartbeat`, `/server_id`, `/class_name`, `/pid_file` and `/shutdown`."""
     reading = ["POST", "GET"]
     add = service.add_endpoint
-    add("/endpoints", service.endpoints_func, EndpointsSchema, methods=reading, as_tool=True)
-    add("/status", service.status_func, StatusSchema, methods=reading, as_tool=True)
-    add("/heartbeat", service.heartbeat_func, HeartbeatSchema, methods=reading, as_tool=True)
-    add("/server_id", service.server_id_func, ServerIDSchema, methods=reading)
-    add("/class_name", service.class_name_func, ClassNameSchema, methods=reading)
-    add("/pid_file", service.pid_file_func, PIDFileSchema, methods=reading)
-    add("/shutdown", service.shutdown, ShutdownSchema, scope="admin")
+    add("/endpoints", service.endpoints_func, EndpointsSchema(), methods=reading, as_tool=True)
+    add("/status", service.status_func, StatusSchema(), methods=reading, as_tool=True)
+    add("/heartbeat", service.heartbeat_func, HeartbeatSchema(), methods=reading, as_tool=True)
+    add("/server_id", service.server_id_func, ServerIDSchema(), methods=reading)
+    add("/class_name", service.class_name_func, ClassNameSchema(), methods=reading)
+    add("/pid_file", service.pid_file_func, PIDFileSchema(), methods=reading)
+    add("/shutdown", service.shutdown, ShutdownSchema(), scope="admin")
 
 
 def add_probes(service: Service) -> None:

@@ -218,5 +218,5 @@ def _figures(options: dict[str, Any]) -> Callable[[], dict[str, Any]]:
         return dict
     from botswain_services.middleware import ProcessFigures
 
-    figures = ProcessFigures(options.get("system_metrics") or ["cpu_percent", "memory_percent"], None)
+    figures = ProcessFigures(options.get("system_metrics") or None, None)
     return lambda: {"metrics": figures.read()}

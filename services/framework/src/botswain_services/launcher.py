@@ -152,7 +152,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         if options.order_on_stdin:
-            stream = os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
+            stream = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
             return execute(read_order(stream), _when_gone(stream))
         if options.init_params:
             options.init_params = sys.stdin.read()

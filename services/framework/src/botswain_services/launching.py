@@ -29,7 +29,7 @@ from botswain_services.connecting import make_client, status_at
 from botswain_services.errors import LaunchError, StartupError
 from botswain_services.generation import accepted
 from botswain_services.lifecycle import bind
-from botswain_services.orders import Order, Report, read_report, reference_to, write_order
+from botswain_services.orders import Order, Report, end_reading, read_report, reference_to, write_order
 from botswain_services.types import ServerStatus
 from botswain_services.urls import Url, is_loopback
 
@@ -99,6 +99,7 @@ def launch(service_class: type[Service], options: LaunchOptions, init: dict[str,
     Raises:
         LaunchError: it does not run; says why.
     """
+    end_reading()
     if options.num_workers < 1:
         raise LaunchError(f"num_workers is {options.num_workers}; at least 1 is needed")
     listener = _listen(service_class, options.url)

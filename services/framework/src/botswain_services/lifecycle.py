@@ -12,6 +12,7 @@ import contextlib
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
@@ -84,8 +85,10 @@ def bind(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
-    if sys.platform != "win32":  # there it would let two processes share the port
+    if sys.platform != "win32":
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    else:  # where that would let two processes share the port, and another may insist on it
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
     try:
         listener.bind((host, port))
     except OSError as error:
@@ -251,18 +254,36 @@ def _signals(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> Itera
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.raise_signal(signal.SIGTERM)
 
-    wanted = (signal.SIGTERM, signal.SIGINT)
-    try:
-        for number in wanted:
-            loop.add_signal_handler(number, on_signal)
-    except (NotImplementedError, RuntimeError, ValueError):  # not the main thread, or Windows
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
+    undo = _handle_signals(loop, on_signal)
     try:
         yield
     finally:
+        undo()
+
+
+def _handle_signals(loop: asyncio.AbstractEventLoop, act: Callable[[], None]) -> Callable[[], None]:
+    """Call `act` in the event loop at SIGTERM and SIGINT; what undoes that."""
+    wanted = (signal.SIGTERM, signal.SIGINT)
+    try:
         for number in wanted:
-            loop.remove_signal_handler(number)
+            loop.add_signal_handler(number, act)
+    except NotImplementedError:  # Windows: the event loop can't, Python can
+        before = {number: signal.signal(number, lambda *_: loop.call_soon_threadsafe(act)) for number in wanted}
+
+        def undo() -> None:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    else:
+
+        def undo() -> None:
+            for number in wanted:
+                loop.remove_signal_handler(number)
+
+    return undo
 
 
 def run(build: Callable[[], Runnable], **options: Any) -> int:

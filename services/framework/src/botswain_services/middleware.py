@@ -58,7 +58,7 @@ class RequestLoggingMiddleware:
         service_name: stands in every line.
         log_metrics: add the process's `metrics_to_collect` to the last line.
         metrics_interval: seconds for which one reading of them serves; None: a reading a request.
-        metrics_to_collect: names of `psutil.Process` figures: `cpu_percent`, `memory_percent`.
+        metrics_to_collect: names of `psutil.Process` figures; None: these two.
         add_request_id_header: return the id as `X-Request-ID`.
         logger: where the lines go; a structlog or a standard logger.
         exclude_paths: more paths without an envelope, beside `QUIET_PATHS`.
@@ -72,7 +72,7 @@ class RequestLoggingMiddleware:
         *,
         log_metrics: bool = False,
         metrics_interval: int | None = None,
-        metrics_to_collect: list[str] | None = None,
+        metrics_to_collect: list[str] | None = ["cpu_percent", "memory_percent"],  # noqa: B006 - as documented; only read
         add_request_id_header: bool = True,
         logger: Any | None = None,
         exclude_paths: Iterable[str] = (),
@@ -84,8 +84,7 @@ class RequestLoggingMiddleware:
         self.logger = logger if logger is not None else get_logger(__name__)
         self._quiet = QUIET_PATHS | frozenset(exclude_paths)
         self._observe = observe
-        names = ["cpu_percent", "memory_percent"] if metrics_to_collect is None else metrics_to_collect
-        self._figures = ProcessFigures(names, metrics_interval) if log_metrics else None
+        self._figures = ProcessFigures(metrics_to_collect, metrics_interval) if log_metrics else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or _MARK in scope:
@@ -211,10 +210,10 @@ def _ms(started: float) -> float:
 class ProcessFigures:
     """Figures of this process, read at most once per interval."""
 
-    def __init__(self, names: list[str], interval: float | None) -> None:
+    def __init__(self, names: list[str] | None, interval: float | None) -> None:
         import psutil
 
-        self._names = names
+        self._names = names = ["cpu_percent", "memory_percent"] if names is None else names
         self._interval = interval or 0.0
         self._process = psutil.Process()
         self._read_at = float("-inf")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import json
 import pickle
-import runpy
 import struct
 import sys
 import types
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _LENGTH = struct.Struct("!Q")
 MAIN_NAME = "__botswain_main__"
-"""What `__name__` is when a script is run again to find a class that it defines; so `if __name__ == "__main__"` holds back."""
+"""What `__name__` is when a script is read again to find a class that it defines; so `if __name__ == "__main__"` holds back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +127,19 @@ def resolve(reference: ClassReference) -> type[Service]:
     Raises:
         LaunchError: there is none.
     """
-    module = _load_main(reference) if reference.module == "__main__" else _load(reference)
-    found: Any = module
+    global _reading
+    _reading = reference
+    try:
+        found: Any = _load_main(reference) if reference.module == "__main__" else _load(reference)
+    finally:
+        _reading = None
     try:
         for part in reference.qualname.split("."):
             found = getattr(found, part)
     except AttributeError:
         raise LaunchError(
             f"{reference.qualname} is not in {reference.file or reference.module}. A class that is defined below "
-            '`if __name__ == "__main__":` can\'t be found by another process; move it above'
+            '`if __name__ == "__main__":`, or below the first launch, can\'t be found by another process; move it above'
         ) from None
     return found  # type: ignore[no-any-return]  # what was launched was a class
 
@@ -158,14 +162,53 @@ def _load(reference: ClassReference) -> types.ModuleType:
 
 
 def _load_main(reference: ClassReference) -> types.ModuleType:
-    """Run the script again under another name, and let pickles find its classes as `__main__`'s."""
+    """Read the script again under another name, down to its first launch, and let pickles find its classes as `__main__`'s.
+
+    What would follow is the launching process's to do; done here, it would launch without end.
+    """
     module = types.ModuleType(MAIN_NAME)
+    code = _main_code(reference, module)
     sys.modules[MAIN_NAME] = module
-    if reference.main_module is not None:
-        names = runpy.run_module(reference.main_module, run_name=MAIN_NAME, alter_sys=True)
-    else:
-        assert reference.file is not None
-        names = runpy.run_path(reference.file, run_name=MAIN_NAME)
-    module.__dict__.update(names)
-    sys.modules["__main__"] = sys.modules[MAIN_NAME] = module
+    with contextlib.suppress(_LaunchReached):
+        exec(code, module.__dict__)  # noqa: S102 - what the launching process ran too
+    sys.modules["__main__"] = module
     return module
+
+
+def _main_code(reference: ClassReference, module: types.ModuleType) -> types.CodeType:
+    """The script's code; the module gets what its names say of where it is from."""
+    if reference.main_module is not None:
+        spec = importlib.util.find_spec(reference.main_module)
+        loader: Any = spec.loader if spec is not None else None
+        code = loader.get_code(reference.main_module) if loader is not None else None
+        if spec is None or code is None:
+            raise LaunchError(f"there is no module {reference.main_module!r} to find {reference.qualname} in")
+        module.__spec__, module.__package__, module.__loader__, module.__file__ = spec, spec.parent, loader, spec.origin
+        return code  # type: ignore[no-any-return]  # what loaders give
+    assert reference.file is not None
+    module.__file__ = reference.file
+    return compile(Path(reference.file).read_bytes(), reference.file, "exec")
+
+
+_reading: ClassReference | None = None
+"""The class that a script or module is read for."""
+
+
+class _LaunchReached(BaseException):
+    """Ends the reading of a script where it would launch; no `except Exception` of it is in the way."""
+
+
+def end_reading() -> None:
+    """To be called by what launches: ends the reading of a script that is read for its classes only.
+
+    Raises:
+        LaunchError: it is a module that launches while it is imported, so each launched process would launch the next.
+    """
+    if _reading is None:
+        return
+    if _reading.module == "__main__":
+        raise _LaunchReached
+    raise LaunchError(
+        f"{_reading.module} launches while it is imported, and {_reading.qualname} can't be had without importing it; "
+        'put the launch below `if __name__ == "__main__":`, or into another file'
+    )

@@ -201,7 +201,7 @@ class Service(Launchable):
         self,
         path: str,
         func: Callable[..., Any],
-        schema: TaskSchema | None = None,
+        schema: TaskSchema | type[TaskSchema] | None = None,
         api_route_kwargs: dict[str, Any] | None = None,
         autolog_kwargs: dict[str, Any] | None = None,
         methods: list[str] | None = None,
@@ -214,7 +214,7 @@ class Service(Launchable):
             path: with or without the leading slash.
             func: sync or async. A parameter that is a Pydantic model comes from the body (of GET and DELETE: from the
                 query), parameters without a type are fields of the JSON body, all others are as FastAPI takes them.
-            schema: what it takes and gives; the generated client's method follows it.
+            schema: what it takes and gives; the generated client's method follows it. Of a class an instance is made.
             api_route_kwargs: more for FastAPI's `add_api_route`.
             autolog_kwargs: log a line for every call: `log_level`, `include_duration`, `include_system_metrics`,
                 `system_metrics`.
@@ -245,7 +245,7 @@ class Service(Launchable):
         app: FastAPI,
         path: str,
         func: Callable[..., Any],
-        schema: TaskSchema | None,
+        schema: TaskSchema | type[TaskSchema] | None,
         api_route_kwargs: dict[str, Any] | None,
         autolog_kwargs: dict[str, Any] | None,
         methods: list[str] | None,
@@ -258,6 +258,7 @@ class Service(Launchable):
         taken = self._routes.get(cleaned)
         if taken is not None and set(taken.methods) & set(verbs):
             raise EndpointError(f"endpoint {path!r} ({', '.join(verbs)}) is registered already")
+        schema = schema() if isinstance(schema, type) else schema  # type: ignore[call-arg]  # such classes have their own name
         options = dict(api_route_kwargs or {})
         if scope != "public":
             guard = self.access.require_service if scope == "service" else self.access.require_admin

@@ -66,7 +66,8 @@ class SyncTransport:
 
     def __init__(self) -> None:
         self._idle: dict[tuple[str, str, int | None], deque[tuple[http.client.HTTPConnection, float]]] = {}
-        os.register_at_fork(after_in_child=self._idle.clear)
+        if hasattr(os, "register_at_fork"):  # elsewhere no process is forked
+            os.register_at_fork(after_in_child=self._idle.clear)
 
     def request(
         self, method: str, url: str, *, body: bytes | None, headers: Mapping[str, str], timeout: float

@@ -117,10 +117,50 @@ class ShutdownOutput(BaseModel):
     shutdown: bool
 
 
-EndpointsSchema = TaskSchema(name="endpoints", output_schema=EndpointsOutput)
-StatusSchema = TaskSchema(name="status", output_schema=StatusOutput)
-HeartbeatSchema = TaskSchema(name="heartbeat", output_schema=HeartbeatOutput)
-ServerIDSchema = TaskSchema(name="server_id", output_schema=ServerIDOutput)
-ClassNameSchema = TaskSchema(name="class_name", output_schema=ClassNameOutput)
-PIDFileSchema = TaskSchema(name="pid_file", output_schema=PIDFileOutput)
-ShutdownSchema = TaskSchema(name="shutdown", output_schema=ShutdownOutput)
+class EndpointsSchema(TaskSchema):
+    """Contract of `/endpoints`."""
+
+    name: str = "endpoints"
+    output_schema: type[BaseModel] | None = EndpointsOutput
+
+
+class StatusSchema(TaskSchema):
+    """Contract of `/status`."""
+
+    name: str = "status"
+    output_schema: type[BaseModel] | None = StatusOutput
+
+
+class HeartbeatSchema(TaskSchema):
+    """Contract of `/heartbeat`."""
+
+    name: str = "heartbeat"
+    output_schema: type[BaseModel] | None = HeartbeatOutput
+
+
+class ServerIDSchema(TaskSchema):
+    """Contract of `/server_id`."""
+
+    name: str = "server_id"
+    output_schema: type[BaseModel] | None = ServerIDOutput
+
+
+class ClassNameSchema(TaskSchema):
+    """Contract of `/class_name`."""
+
+    name: str = "class_name"
+    output_schema: type[BaseModel] | None = ClassNameOutput
+
+
+class PIDFileSchema(TaskSchema):
+    """Contract of `/pid_file`."""
+
+    name: str = "pid_file"
+    output_schema: type[BaseModel] | None = PIDFileOutput
+
+
+class ShutdownSchema(TaskSchema):
+    """Contract of `/shutdown`."""
+
+    name: str = "shutdown"
+    output_schema: type[BaseModel] | None = ShutdownOutput

@@ -60,8 +60,8 @@ class Gateway(Service):
             from fastapi.middleware.cors import CORSMiddleware
 
             self.app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"])
-        self.add_endpoint("/register_app", self.register_app, RegisterAppTaskSchema, scope="admin")
-        self.add_endpoint("/unregister_app", self.unregister_app, UnregisterAppTaskSchema, scope="admin")
+        self.add_endpoint("/register_app", self.register_app, RegisterAppTaskSchema(), scope="admin")
+        self.add_endpoint("/unregister_app", self.unregister_app, UnregisterAppTaskSchema(), scope="admin")
         self.add_endpoint("/apps", self.apps, methods=["GET"])
 
     def register_app(self, payload: AppConfig) -> None:

@@ -27,8 +27,18 @@ class AppReference(BaseModel):
     """Forget it only while it has this URL: another instance may have taken the name meanwhile."""
 
 
-RegisterAppTaskSchema = TaskSchema(name="register_app", input_schema=AppConfig)
-UnregisterAppTaskSchema = TaskSchema(name="unregister_app", input_schema=AppReference)
+class RegisterAppTaskSchema(TaskSchema):
+    """Contract of `/register_app`."""
+
+    name: str = "register_app"
+    input_schema: type[BaseModel] | None = AppConfig
+
+
+class UnregisterAppTaskSchema(TaskSchema):
+    """Contract of `/unregister_app`."""
+
+    name: str = "unregister_app"
+    input_schema: type[BaseModel] | None = AppReference
 
 
 class GatewaySettings(ServiceSettings):
