@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Annotated
 
 from botswain_services import Service, TaskSchema
 from botswain_services.logs import get_logger
@@ -15,12 +16,14 @@ from botswain_orchestrator.ledger.deadletters import DeadLetter, dead_letters, r
 from botswain_orchestrator.ledger.upkeep import Holding, holdings
 
 log = get_logger(__name__)
+RowId = Annotated[int, Field(ge=0, le=2**63 - 1)]
+"""The id of a row: no database has larger ones."""
 
 
 class DeadLetterQuery(BaseModel):
     """Which dead letters."""
 
-    after: int = Field(default=0, ge=0, description="Those with an id above this.")
+    after: RowId = Field(default=0, description="Those with an id above this.")
     limit: int = Field(default=100, ge=1, le=500)
 
 
@@ -49,7 +52,7 @@ class DeadLetterList(BaseModel):
 class RequeueBody(BaseModel):
     """Which dead letters are to be tried again: some ids, or all."""
 
-    ids: list[int] = Field(default=[], max_length=500)
+    ids: list[RowId] = Field(default=[], max_length=500)
     all: bool = False
 
     @model_validator(mode="after")
