@@ -169,7 +169,8 @@ def test_connections_are_kept(calculator):
     assert len(connected) <= 1
 
 
-def test_only_what_is_safe_is_repeated():
+@pytest.mark.parametrize("way", ["sync", "async"])
+def test_only_what_is_safe_is_repeated(way):
     """A service hangs up without an answer: it may have acted on a POST, so that fails at once; a GET is tried thrice."""
     seen = []
 
@@ -183,9 +184,18 @@ def test_only_what_is_safe_is_repeated():
         thread = threading.Thread(target=hang_up, args=(listener,), daemon=True)
         thread.start()
         manager = Calculator_client()(url=f"http://127.0.0.1:{listener.getsockname()[1]}")
-        with pytest.raises(ServiceCallError):
-            manager.add(a=1)
-        assert manager.status == ServerStatus.DOWN
+
+        async def from_asyncio():
+            with pytest.raises(ServiceCallError):
+                await manager.aadd(a=1)
+            return await manager.astatus()
+
+        if way == "sync":
+            with pytest.raises(ServiceCallError):
+                manager.add(a=1)
+            assert manager.status == ServerStatus.DOWN
+        else:
+            assert asyncio.run(from_asyncio()) == ServerStatus.DOWN
         thread.join(10)
     assert seen == [b"POST", b"GET", b"GET", b"GET"]
 

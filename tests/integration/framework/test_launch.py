@@ -165,6 +165,7 @@ class Running(subprocess.Popen):
 
 
 def script(tmp_path, *arguments, source=SCRIPT):
+    """A script in a process group of its own."""
     file = tmp_path / "script.py"
     file.write_text(source)
     return Running(
@@ -173,6 +174,7 @@ def script(tmp_path, *arguments, source=SCRIPT):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
 
 
@@ -212,15 +214,21 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize(("number", "workers"), [(signal.SIGTERM, 1), (signal.SIGTERM, 2), (signal.SIGINT, 1)])
-def test_signals_end_a_blocking_launch_kindly(tmp_path, number, workers):
-    """The service cleans up before the launching process ends; nothing is left behind."""
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    ("number", "to_all"), [(signal.SIGTERM, False), (signal.SIGINT, False), (signal.SIGINT, True)], ids=str
+)
+def test_signals_end_a_blocking_launch_kindly(tmp_path, number, to_all, workers):
+    """The service cleans up before the launching process ends; nothing is left behind. Ctrl-C reaches every process by itself."""
     notes = tmp_path / "notes"
     with script(tmp_path, source=BLOCKING.format(notes=str(notes), workers=workers)) as running:
         log = tmp_path / "state" / "logs" / "Blocking_logs.txt"
         wait_until(lambda: log.exists() and log.read_text().count("service_ready") == workers)
         family = psutil.Process(running.pid).children(recursive=True)
-        running.send_signal(number)
+        if to_all:
+            os.killpg(running.pid, number)
+        else:
+            running.send_signal(number)
         out, err = running.communicate(timeout=30)
     assert notes.read_text() == "cleaned", err
     assert not list((tmp_path / "state" / "pids").glob("*"))
@@ -263,3 +271,45 @@ def test_launching_twice_at_one_place_fails(launch):
     manager = launch(Bare)
     with pytest.raises(LaunchError, match="a service answers there: Available"):
         Bare.launch(url=str(parse_url(manager.url)), progress_bar=False)
+
+
+def test_workers_end_with_a_killed_supervisor(launch):
+    """No worker is left with the port."""
+    manager = launch(Calculator, num_workers=2)
+    main = psutil.Process(manager._launched.process.pid)
+    workers = [child for child in main.children() if "spawn_main" in str(child.cmdline())]
+    assert len(workers) == 2
+    main.kill()
+    assert not psutil.wait_procs(workers, timeout=20)[1]
+
+
+PROGRESS = """
+import sys
+from botswain_services import Service
+
+class Seen(Service):
+    pass
+
+Seen.launch(port=0, progress_bar=sys.argv[1] == "yes").shutdown()
+"""
+
+
+@pytest.mark.parametrize(("wanted", "terminal"), [("yes", True), ("no", True), ("yes", False)])
+def test_a_progress_bar_is_for_terminals(tmp_path, wanted, terminal):
+    """Shown where somebody looks and wants it; a file of a program's output stays free of it."""
+    import pty
+
+    file = tmp_path / "script.py"
+    file.write_text(PROGRESS)
+    ours, theirs = pty.openpty() if terminal else os.pipe()
+    with Running([sys.executable, str(file), wanted], stderr=theirs) as running:
+        os.close(theirs)
+        seen = b""
+        try:
+            while part := os.read(ours, 65536):
+                seen += part
+        except OSError:  # how a terminal says that nobody writes any more
+            pass
+        assert running.wait(30) == 0, seen
+    os.close(ours)
+    assert (b"Launching Seen at http://localhost:" in seen) == (wanted == "yes" and terminal), seen

@@ -106,3 +106,16 @@ def test_an_instance_has_its_server():
     service.add_tool("late", lambda: 1)
     names = {tool.name for tool in asyncio.run(service.mcp.list_tools())}
     assert {"shout", "late", "echo"} <= names
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+async def test_the_endpoint_is_where_it_is_set(launch, environment, slash):
+    """MCP_MOUNT_PATH and MCP_HTTP_APP_PATH move it, for the service and its clients; a slash at the end does no harm."""
+    from fastmcp import Client
+
+    environment.setenv("MCP_MOUNT_PATH", "/tools")
+    environment.setenv("MCP_HTTP_APP_PATH", "/v1")
+    manager = launch(EchoService)
+    assert manager.mcp_url == f"{manager.url}tools/v1"
+    async with Client(manager.mcp_url + slash) as client:
+        assert "echo" in [tool.name for tool in await client.list_tools()]

@@ -4,6 +4,7 @@ import asyncio
 
 import grpc
 import pytest
+from botswain_services import tracing
 from botswain_services.auth import TokenIssuer, TokenVerifier
 from botswain_services.errors import StartupError
 from botswain_services.logs import bound
@@ -34,6 +35,8 @@ class Echo:
             return str(remaining() is not None and 5 < remaining() < 11).encode()  # gRPC rounds a deadline up
         if request == b"id":
             return get_contextvars()["request_id"].encode()
+        if request == b"trace":
+            return tracing.current_traceparent().encode()
         if request == b"fail":
             await _context.abort(grpc.StatusCode.NOT_FOUND, "nothing")
         return self.seen(request)
@@ -194,3 +197,38 @@ async def test_calls_are_counted_by_method_and_code(server):
         await method(b"fail", metadata=peer.metadata(), timeout=10)
     await peer.close()
     assert (count("OK"), count("NOT_FOUND")) == (before[0] + 1, before[1] + 1)
+
+
+async def test_a_call_belongs_to_its_callers_trace(server):
+    """The trace goes on, in a span of the called side where that makes spans."""
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    peer = peer_of(server)
+    metadata = peer.metadata(traceparent=f"00-{trace}-b7ad6b7169203331-01")
+    seen = await peer.channel.unary_unary("/test.Echo/unary_unary")(b"trace", metadata=metadata, timeout=10)
+    await peer.close()
+    assert seen.split(b"-")[1] == trace.encode()
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+async def test_reflection_is_served_when_it_is_set(echo, wanted):
+    """Without a token, as tools for people ask; not at all otherwise."""
+    from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+    async def ask():
+        yield reflection_pb2.ServerReflectionRequest(list_services="")
+
+    running = RpcServer("127.0.0.1", 0, TokenVerifier(SECRET, audience="echo"), reflection=wanted)
+    running.add_servicer("test.Echo", add_echo, echo)
+    await running.start()
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:
+            call = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(ask(), timeout=10)
+            if wanted:
+                answer = await call.read()
+                assert "test.Echo" in [one.name for one in answer.list_services_response.service]
+            else:
+                with pytest.raises(grpc.aio.AioRpcError) as caught:
+                    await call.read()
+                assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    finally:
+        await running.drain(0.5)

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from botswain_services import (
     EndpointError,
+    EndpointsSchema,
     Gateway,
     Heartbeat,
     ServerStatus,
@@ -297,3 +298,41 @@ async def test_operations_are_logged_when_asked_for(caplog):
     lines = [record.getMessage() for record in caplog.records if "operation_completed" in record.getMessage()]
     assert len(lines) == 2
     assert all("duration_ms" in line and "memory_percent" in line for line in lines)
+
+
+async def test_what_is_said_of_a_service_stands_in_its_documentation():
+    """Title, texts and licence; and FastAPI's own options of an endpoint."""
+    service = Plain(
+        summary="Says things.",
+        description="At length.",
+        terms_of_service="http://localhost/terms",
+        license_info={"name": "Apache 2.0"},
+    )
+    options = {"status_code": 201, "tags": ["words"], "summary": "Say it"}
+    service.add_endpoint("say", lambda: {"said": True}, api_route_kwargs=options)
+    async with client(service) as http:
+        assert (await http.post("/say")).status_code == 201
+        assert (await http.get("/docs")).status_code == 200
+        document = (await http.get("/openapi.json")).json()
+    about = document["info"]
+    assert about["title"] == "Plain"
+    assert (about["summary"], about["description"]) == ("Says things.", "At length.")
+    assert (about["termsOfService"], about["license"]) == ("http://localhost/terms", {"name": "Apache 2.0"})
+    said = document["paths"]["/say"]["post"]
+    assert (said["tags"], said["summary"], "201" in said["responses"]) == (["words"], "Say it", True)
+
+
+def test_urls_of_other_libraries_are_taken():
+    """Whoever has a URL object of urllib3 need not take it apart."""
+    from urllib3.util import parse_url
+
+    assert str(Plain.build_url(url=parse_url("http://h:1/x"))) == "http://h:1/x/"
+    assert str(generate_connection_manager(Plain)(parse_url("http://h:1")).url) == "http://h:1/"
+
+
+def test_a_schema_class_stands_for_its_instance():
+    """`TaskSchema` subclasses that say all of themselves, as the default endpoints' do."""
+    service = Plain()
+    service.add_endpoint("again", lambda: {"endpoints": []}, schema=EndpointsSchema)
+    assert service.endpoints["again"] == EndpointsSchema()
+    assert service.endpoints["again"].output_schema is service.endpoints["endpoints"].output_schema
