@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
+import discord
+import pytest
 from botswain_discord.catch_up import MAX_MARKS, PAGE, CatchUp, Mark, Marks
 from botswain_proto.v1.coordination_pb2 import ChannelMark
 
@@ -77,6 +80,16 @@ async def test_a_failed_request_is_made_again() -> None:
     """However often the way is broken, nothing is left out."""
     channels, taken = Channels(c7=range(1, 4)), Taken()
     channels.failures = [TimeoutError(), OSError("reset")]
+    await catch_up(channels, taken, Mark("7", None, "1")).run()
+    assert taken.ids == {"7": [2, 3]}
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_a_request_that_discord_would_take_later_is_made_again(status: int) -> None:
+    """The rate limit says nothing about the channel; only what does leaves it out."""
+    channels, taken = Channels(c7=range(1, 4)), Taken()
+    response: Any = SimpleNamespace(status=status, reason="")
+    channels.failures = [discord.HTTPException(response, "later")]
     await catch_up(channels, taken, Mark("7", None, "1")).run()
     assert taken.ids == {"7": [2, 3]}
 

@@ -18,6 +18,7 @@ def test_a_bucket_refuses_past_its_limit_and_opens_again(clock: Any) -> None:
     assert verdicts[4].headers["X-RateLimit-Remaining"] == "0"
     assert verdicts[5].body() == {"message": "You are being rate limited.", "retry_after": 5.0, "global": False}
     assert verdicts[5].headers["Retry-After"] == "5"
+    assert verdicts[5].headers["Via"]
     clock.now += 5
     assert limits.take("bot", CREATE, {"channel_id": "1"}, counts_globally=True).passes
 

@@ -27,6 +27,8 @@ PAGE = 100
 SIDE_BY_SIDE = 4
 """Channels at once; the rate limits are the library's to honour."""
 MAX_MARKS = 10_000
+TOO_MANY_REQUESTS = 429
+"""The library waits and asks again, but not for long, and not at all where the answer comes from a proxy before Discord."""
 log = get_logger(__name__)
 
 Payload = dict[str, Any]
@@ -172,7 +174,7 @@ class CatchUp:
             try:
                 return await self._fetch(channel_id, after)
             except discord.HTTPException as error:
-                if error.status < 500:
+                if error.status < 500 and error.status != TOO_MANY_REQUESTS:
                     log.warning("channel_not_caught_up", channel=channel_id, after=after, reason=str(error))
                     return []
                 problem = str(error)

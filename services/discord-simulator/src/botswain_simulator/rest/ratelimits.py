@@ -32,6 +32,10 @@ _DISCORD: dict[str, tuple[int, float]] = {
 _DEFAULT = {"discord": (10, 2.0), "relaxed": (1000, 1.0)}
 _GLOBAL = {"discord": 50, "relaxed": 5000}
 _MAJOR = ("channel_id", "guild_id", "webhook_id")
+VIA = "1.1 google"
+"""Discord's own 429s name the proxy that they came through. Clients (discord.py) take one without `Via` for Cloudflare's ban of
+the address, and give up.
+"""
 
 
 @dataclass(slots=True)
@@ -88,8 +92,8 @@ class RateLimits:
         if self.profile == "off":
             return _FREE
         now = self._clock()
-        if counts_globally and (refusal := self._take_global(who, now)):
-            return refusal
+        if counts_globally and (refused := self._take_global(who, now)):
+            return refused
         window = self._window(who, bucket, params, now)
         window.used += 1
         reset_after = max(0.0, window.opened_at + window.length - now)
@@ -102,7 +106,7 @@ class RateLimits:
         }
         if window.used <= window.limit:
             return Verdict(headers)
-        return Verdict(headers | {"X-RateLimit-Scope": "user", "Retry-After": _whole(reset_after)}, reset_after, "user")
+        return Verdict(headers | refusal(reset_after, "user").headers, reset_after, "user")
 
     def _take_global(self, who: str, now: float) -> Verdict | None:
         window = self._global.get(who)
@@ -131,7 +135,7 @@ class RateLimits:
 
 def refusal(retry_after: float, scope: str) -> Verdict:
     """A 429 with Discord's headers."""
-    headers = {"Retry-After": _whole(retry_after), "X-RateLimit-Scope": scope}
+    headers = {"Retry-After": _whole(retry_after), "X-RateLimit-Scope": scope, "Via": VIA}
     if scope == "global":
         headers["X-RateLimit-Global"] = "true"
     return Verdict(headers, retry_after, scope)
