@@ -24,10 +24,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chaos", description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--seed", type=int, help="decides the plan and the load; without it one is drawn")
     parser.add_argument("--layout", action="append", choices=list(LAYOUTS), help="default: all, one after the other")
-    parser.add_argument("--steps", type=int, default=170, help="faults in each run (%(default)s)")
+    parser.add_argument("--steps", type=int, default=250, help="faults in each run (%(default)s)")
     parser.add_argument("--rate", type=float, default=12.0, help="messages a second (%(default)s)")
     parser.add_argument(
-        "--spacing", type=float, default=12.0, help="messages between two faults, on average (%(default)s)"
+        "--spacing", type=float, default=6.0, help="messages between two faults, on average (%(default)s)"
     )
     parser.add_argument(
         "--seconds", type=float, default=200.0, help="after which no fault begins any more (%(default)s)"

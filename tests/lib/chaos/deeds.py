@@ -19,7 +19,8 @@ from chaos.plans import FREEZES, GATEWAY, NEW_SESSION, Step
 from chaos.processes import Keeper
 
 PATIENCE = 15.0
-"""Seconds that a patient kill waits for its target to come up."""
+"""Seconds that a fault waits for something to hit."""
+KINDS = ("discord", "orchestrator", "execution")
 OUTAGE = 60
 """Messages that are written while the orchestrators, or their database, are away."""
 OUTAGE_DEADLINE = 10.0
@@ -67,6 +68,7 @@ class Deeds:
     def __init__(self, crew: Crew, discord: Discord, load: Load, database: PostgresServer | None) -> None:
         self.done: Counter[str] = Counter()
         """By fault."""
+        self._patient: set[asyncio.Task[None]] = set()
         self.missed: Counter[str] = Counter()
         """Faults that found nobody to hit."""
         self.sessions_ended = 0
@@ -93,9 +95,8 @@ class Deeds:
             hit = await self._gateway(step)
         elif step.fault in FREEZES:
             hit = await self._freeze(step)
-        elif step.fault in ("kill-several", "kill-node"):
-            hit = await self._kill_several(step)
         elif step.fault in self._rollouts:
+            await self.settle()
             hit = step.fault if await self._rollouts[step.fault](step) else ""
         else:
             hit = await self._signal(step)
@@ -107,21 +108,41 @@ class Deeds:
         return {"seed": step.target} if "probability" in REST_FAULTS[step.fault] else {}
 
     async def _signal(self, step: Step) -> str:
-        verb, _, whom = step.fault.partition("-")
-        if whom == "mcp-server":
-            return await self._signal_mcp_server(step, SIGNALS[verb])
-        keepers = self._crew.of(whom)
-        keeper = keepers[step.target % len(keepers)]
-        if step.patient:
-            await keeper.until_ready(PATIENCE)
-        return keeper.program.name if self._kill(keeper, SIGNALS[verb]) else ""
+        """Send a signal; a patient one when its target has come up, while the plan goes on."""
+        if step.patience is None:
+            return await self._signal_now(step)
+        task = asyncio.create_task(self._signal_later(step, step.patience), name=step.fault)
+        self._patient.add(task)
+        return "(as soon as it is up)"
 
-    async def _signal_mcp_server(self, step: Step, number: signal.Signals) -> str:
-        keeper = self._crew.execution
-        if step.patient:
-            await keeper.until_ready(PATIENCE)
-        found = await keeper.offspring(MCP_SERVER, PATIENCE)
-        return self._signal_process(found[step.target % len(found)].pid, number) if found else ""
+    async def _signal_later(self, step: Step, patience: float) -> None:
+        whom = step.fault.partition("-")[2]
+        if whom in KINDS:
+            await self._target(whom, step).until_ready(PATIENCE)
+        await asyncio.sleep(patience)
+        if not await self._signal_now(step):
+            self.done[step.fault] -= 1
+            self.missed[step.fault] += 1
+
+    async def _signal_now(self, step: Step) -> str:
+        verb, _, whom = step.fault.partition("-")
+        if whom in KINDS:
+            keeper = self._target(whom, step)
+            return keeper.program.name if self._kill(keeper, SIGNALS[verb]) else ""
+        if whom != "mcp-server":
+            return await self._kill_several(step)
+        found = await self._crew.execution.offspring(MCP_SERVER, PATIENCE)
+        return self._signal_process(found[step.target % len(found)].pid, SIGNALS[verb]) if found else ""
+
+    def _target(self, kind: str, step: Step) -> Keeper:
+        keepers = self._crew.of(kind)
+        return keepers[step.target % len(keepers)]
+
+    async def settle(self) -> None:
+        """Return when every patient signal was sent."""
+        if self._patient:
+            await asyncio.gather(*self._patient)
+            self._patient.clear()
 
     def _signal_process(self, pid: int, number: signal.Signals) -> str:
         with contextlib.suppress(ProcessLookupError):
@@ -146,8 +167,7 @@ class Deeds:
         return sent
 
     async def _freeze(self, step: Step) -> str:
-        keepers = self._crew.of(step.fault.removeprefix("freeze-"))
-        keeper = keepers[step.target % len(keepers)]
+        keeper = self._target(step.fault.removeprefix("freeze-"), step)
         await keeper.until_ready(PATIENCE)
         return keeper.program.name if await keeper.freeze(FREEZE_SECONDS) else ""
 

@@ -16,11 +16,11 @@ NEW_SESSION = ("close-4007", "close-4009", "invalid-session", "expired-session")
 """Faults after which a shard has to IDENTIFY."""
 
 KILLS = {
-    "kill-discord": 10,
-    "kill-orchestrator": 10,
-    "kill-execution": 6,
-    "kill-mcp-server": 14,
-    "kill-several": 8,
+    "kill-discord": 16,
+    "kill-orchestrator": 16,
+    "kill-execution": 10,
+    "kill-mcp-server": 30,
+    "kill-several": 10,
     "kill-node": 2,
     "end-discord": 3,
     "end-orchestrator": 3,
@@ -50,18 +50,19 @@ FAULTS = {**KILLS, **FREEZES, **GATEWAY, **REST, **ROLLOUTS, **OUTAGES}
 class Step:
     """One fault.
 
-    `gap` is the number of messages that are written before, counted from the end of the step before; `target` picks whom it hits;
-    `patient`: a process that is to be killed may come up first.
+    `gap` is the number of messages that are written before, counted from the end of the step before; `target` picks whom it hits.
+    `patience`: None, or a process that is to be killed may come up first, and work for so many seconds.
     """
 
     gap: int
     fault: str
     target: int
-    patient: bool
+    patience: float | None
 
 
-PATIENT = 0.75
+PATIENT = 0.7
 """Share of kills that let the process come up first."""
+MOST_PATIENCE = 3.0
 
 
 def make_plan(seed: int, *, steps: int, spacing: float, faults: Sequence[str] = tuple(FAULTS)) -> list[Step]:
@@ -78,6 +79,11 @@ def make_plan(seed: int, *, steps: int, spacing: float, faults: Sequence[str] = 
     drawn += dice.choices(faults, weights=[FAULTS[fault] for fault in faults], k=max(0, steps - len(drawn)))
     dice.shuffle(drawn)
     return [
-        Step(round(dice.uniform(0.0, 2.0) * spacing), fault, dice.randrange(1 << 30), dice.random() < PATIENT)
+        Step(
+            gap=round(dice.uniform(0.0, 2.0) * spacing),
+            fault=fault,
+            target=dice.randrange(1 << 30),
+            patience=dice.uniform(0.0, MOST_PATIENCE) if dice.random() < PATIENT else None,
+        )
         for fault in drawn[:steps]
     ]

@@ -145,6 +145,7 @@ async def _break_things(terms: Terms, crew: Crew, load: Load, deeds: Deeds, fold
                 record.flush()
                 if number % 20 == 0:
                     say(f"{line}; {load.answers} answers, kills so far: {deeds.kills}")
+        await deeds.settle()
         await load.until(len(load.asked) + channels, WARM_UP_DEADLINE)
     finally:
         await load.stop()
