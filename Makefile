@@ -45,7 +45,7 @@ bench-framework: $(STAMP) ## Speed of the service framework; a JSON line last
 	@$(BIN)/python tests/benchmarks/bench_framework.py $(ARGS)
 
 .PHONY: bench-discord
-bench-discord: $(STAMP) ## Events a CPU-second through discord-service; a JSON line last
+bench-discord: $(STAMP) ## Events a CPU-second through discord-service, beside stock discord.py; a JSON line last
 	@$(BIN)/python tests/benchmarks/discord_events.py $(ARGS)
 
 .PHONY: bench-pipeline
