@@ -52,6 +52,10 @@ bench-discord: $(STAMP) ## Events a CPU-second through discord-service, beside s
 bench-pipeline: $(STAMP) ## Messages into the ledger and to their answers, and memory with many guilds, beside stock discord.py; a JSON line last
 	@$(BIN)/python tests/benchmarks/bench_pipeline.py $(ARGS)
 
+.PHONY: bench-execution
+bench-execution: $(STAMP) ## Tool calls through execution-service, beside the SDK's own client; a JSON line last
+	@$(BIN)/python tests/benchmarks/bench_execution.py $(ARGS)
+
 .PHONY: bench-operator
 bench-operator: $(STAMP) ## The operator with 1,000 bots on the API server emulator; a JSON line last
 	@$(BIN)/python tests/benchmarks/bench_operator.py $(ARGS)

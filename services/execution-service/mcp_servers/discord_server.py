@@ -17,6 +17,7 @@ from botswain_execution.servers.calls import TRANSIENT, CallMeta, call_meta, log
 from botswain_execution.servers.discord_errors import DiscordError
 from botswain_execution.servers.discord_limits import GLOBAL_LIMIT, RateLimiter
 from botswain_execution.servers.discord_rest import DiscordRest, allowed_mentions
+from botswain_execution.servers.stdio import serve
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
@@ -145,4 +146,4 @@ if __name__ == "__main__":
         _limits()
     except ValueError as error:
         sys.exit(str(error))
-    server.run()
+    serve(server)

@@ -12,6 +12,7 @@ from typing import Annotated
 from botswain_execution.servers.addresses import RefusedUrlError
 from botswain_execution.servers.calls import log_libraries
 from botswain_execution.servers.pages import Fetcher, FetchError, to_markdown
+from botswain_execution.servers.stdio import serve
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import ToolAnnotations
@@ -54,4 +55,4 @@ async def fetch(
 
 
 if __name__ == "__main__":
-    server.run()
+    serve(server)

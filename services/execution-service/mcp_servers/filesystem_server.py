@@ -11,6 +11,7 @@ from typing import Annotated
 
 from botswain_execution.servers.calls import log_libraries
 from botswain_execution.servers.folders import LARGEST_READ, Folder, FolderError
+from botswain_execution.servers.stdio import serve
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import ToolAnnotations
@@ -86,7 +87,8 @@ def main() -> None:
     except OSError as error:
         sys.exit(f"FILESYSTEM_ROOT: {given!r} can't be used: {error.strerror}")
     log_libraries()
-    make_server(folder, read_only=os.environ.get("FILESYSTEM_READ_ONLY", "").lower() in ("1", "true", "yes")).run()
+    read_only = os.environ.get("FILESYSTEM_READ_ONLY", "").lower() in ("1", "true", "yes")
+    serve(make_server(folder, read_only=read_only))
 
 
 if __name__ == "__main__":
