@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
-from uuid import uuid4
 
 import structlog
 from pydantic import BaseModel
@@ -26,7 +25,7 @@ _BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 _issuers: dict[tuple[str, str], TokenIssuer] = {}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Prepared:
     """One request, but for its headers. `path` may hold a query."""
 
@@ -148,12 +147,13 @@ def call_headers(base_url: str, audience: str | None) -> dict[str, str]:
     headers = {
         "Content-Type": "application/json",
         "Accept": "application/json",
-        "X-Request-ID": str(context.get("request_id") or uuid4().hex),
+        "X-Request-ID": str(context.get("request_id") or tracing.new_request_id()),
     }
     traceparent = tracing.current_traceparent()
     if traceparent:
         headers["traceparent"] = traceparent
-    return headers | credentials(base_url, audience)
+    headers.update(credentials(base_url, audience))
+    return headers
 
 
 def credentials(base_url: str, audience: str | None) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from uuid import UUID
 
@@ -29,6 +30,11 @@ SHUTDOWN_SECONDS = 30.0
 STATUS_SECONDS = 10.0
 STATUS = Endpoint("status", ("GET",), StatusSchema(), "public", as_tool=False)
 SHUTDOWN = Endpoint("shutdown", ("POST",), ShutdownSchema(), "admin", as_tool=False)
+
+
+@lru_cache(maxsize=256)
+def _text_of(url: Url) -> str:
+    return str(url)
 
 
 class StatusQuestion:
@@ -163,8 +169,9 @@ class ConnectionManager:
             ServiceCallError: the service answered with an error, or not at all within `timeout` seconds.
         """
         request = calls.prepare(endpoint, args, kwargs, validate_input=validate_input)
-        url = f"{self.url}{request.path}"
-        headers = calls.call_headers(str(self.url), self._audience)
+        base = _text_of(self.url)
+        url = f"{base}{request.path}"
+        headers = calls.call_headers(base, self._audience)
         try:
             answer = SYNC.request(request.method, url, body=request.body, headers=headers, timeout=timeout)
         except CallFailedError as error:
@@ -182,8 +189,9 @@ class ConnectionManager:
     ) -> Any:
         """As `call()`, from asyncio."""
         request = calls.prepare(endpoint, args, kwargs, validate_input=validate_input)
-        url = f"{self.url}{request.path}"
-        headers = calls.call_headers(str(self.url), self._audience)
+        base = _text_of(self.url)
+        url = f"{base}{request.path}"
+        headers = calls.call_headers(base, self._audience)
         try:
             answer = await ASYNC.request(request.method, url, body=request.body, headers=headers, timeout=timeout)
         except CallFailedError as error:

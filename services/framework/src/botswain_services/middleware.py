@@ -10,7 +10,6 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
-from uuid import uuid4
 
 from fastapi import HTTPException
 from opentelemetry.trace import SpanKind
@@ -93,7 +92,7 @@ class RequestLoggingMiddleware:
         headers = _wanted_headers(scope)
         request_id = headers.get(b"x-request-id", "")
         if not _VALID_ID.fullmatch(request_id):
-            request_id = uuid4().hex
+            request_id = tracing.new_request_id()
         scope[_MARK] = request_id
         state = scope.setdefault("state", {})
         state["request_id"], state["logger"] = request_id, self.logger

@@ -21,7 +21,8 @@ _PROPAGATOR = TraceContextTextMapPropagator()
 _TRACER = trace.get_tracer("botswain")
 """A proxy: it finds the provider that `configure_tracing()` sets, whenever that is."""
 _ids = random.Random()  # noqa: S311 - ids are no secrets, and asking the system for each costs more than the rest of one
-os.register_at_fork(after_in_child=_ids.seed)
+if hasattr(os, "register_at_fork"):  # elsewhere no process is forked
+    os.register_at_fork(after_in_child=_ids.seed)
 _is_configured = False
 
 
@@ -56,6 +57,11 @@ def shutdown_tracing() -> None:
 def new_traceparent() -> str:
     """A `traceparent` that starts a sampled trace, made without a span: for paths too hot for one."""
     return f"00-{_ids.getrandbits(128) or 1:032x}-{_ids.getrandbits(64) or 1:016x}-01"
+
+
+def new_request_id() -> str:
+    """32 random hex digits."""
+    return f"{_ids.getrandbits(128):032x}"
 
 
 def new_correlation_id() -> str:

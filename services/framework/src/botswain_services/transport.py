@@ -34,7 +34,7 @@ IDLE_SECONDS = 30.0
 """How long an unused connection is kept; services keep theirs longer."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """What a service answered. Headers are to be asked for in lower case."""
 
@@ -205,7 +205,11 @@ class AsyncTransport:
 
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_SECONDS)
         session = aiohttp.ClientSession(
-            connector=connector, timeout=aiohttp.ClientTimeout(total=None), cookie_jar=aiohttp.DummyCookieJar()
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=None),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": "botswain"},
+            skip_auto_headers=("Accept-Encoding",),  # no service of the platform compresses
         )
         closer = _close_with_loop(session)
         with self._lock:

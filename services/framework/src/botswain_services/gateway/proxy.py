@@ -253,8 +253,19 @@ async def _body_of(request: Request) -> bytes | AsyncIterator[bytes] | None:
     if not declared:
         return None
     if length is not None and length <= SMALL_BYTES:
-        return await request.body()
+        return await _small_body(request.receive)
     return request.stream()
+
+
+async def _small_body(receive: Receive) -> bytes:
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body"):
+        message = await receive()
+        body += message.get("body", b"")
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return body
 
 
 def _response_headers(upstream: aiohttp.ClientResponse) -> list[tuple[bytes, bytes]]:
