@@ -202,12 +202,29 @@ async def test_requests_under_way_are_answered_before_clean_up():
             b"413",
         ),
         (b"nonsense\r\n\r\n", b"400"),
+        (b"POST /take HTTP/1.1\r\nHost: x\r\n" + b"X-Much: " + b"y" * 1000 + b"\r\n", b"431"),
     ],
 )
-async def test_slow_and_huge_requests_are_cut_off(sent, status):
-    """Headers that never end, a body that never comes, and one without bounds."""
+async def test_slow_and_huge_requests_are_cut_off(sent, status, monkeypatch):
+    """Headers that never end, a body that never comes, and either without bounds."""
+    monkeypatch.setattr("botswain_services.http_server.MAX_HEADER_BYTES", 500)
     limits = settings(request_timeout_seconds=0.1, max_body_bytes=1000)
     service = Slow(settings=limits, host="127.0.0.1", port=0)
     async with served(service):
         answer = await exchange(service.port, sent)
     assert answer.split(b"\r\n")[0].split(b" ")[1] == status
+
+
+async def test_a_later_request_may_not_be_slow_either():
+    """A connection that was good once has no more time for its next headers."""
+    service = Slow(settings=settings(request_timeout_seconds=0.1), host="127.0.0.1", port=0)
+    whole = (
+        b'POST /take HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n{"anything": 1}'
+    )
+    async with served(service):
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        writer.write(whole)
+        assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200")
+        writer.write(b"POST /take HT")
+        assert (await asyncio.wait_for(reader.read(), 10)).startswith(b"HTTP/1.1 408")
+        writer.close()

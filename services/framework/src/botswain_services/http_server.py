@@ -1,8 +1,8 @@
-"""HTTP/1.1 on the server's side: uvicorn's, with a limit on how long a client may take to send a request's headers.
+"""HTTP/1.1 on the server's side: uvicorn's, with limits on how long a request's headers may take and how large they may be.
 
-Without one, clients that never finish their headers hold connections for ever. Bodies have their own limit (`limits`); it is
-told here when it has nothing to wait for. An answer's head and body, which ASGI hands over one after the other, leave in one
-piece: two writes would take the time of two for both sides.
+Without them, clients that never finish their headers hold connections, or memory, for ever. Bodies have their own limits
+(`limits`); these are told here when they have nothing to wait for. An answer's head and body, which ASGI hands over one after
+the other, leave in one piece: two writes would take the time of two for both sides.
 """
 
 from __future__ import annotations
@@ -18,15 +18,18 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from botswain_services.limits import BODY_IS_HERE
 
-_TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+MAX_HEADER_BYTES = 64 * 1024
+_TIMED_OUT = b"408 Request Timeout"
+_TOO_LARGE = b"431 Request Header Fields Too Large"
 
 
 class TimedHttpProtocol(HttpToolsProtocol):
-    """Closes a connection whose request headers are not complete within `header_timeout` seconds."""
+    """Closes a connection whose request headers are not complete within `header_timeout` seconds, or `MAX_HEADER_BYTES`."""
 
     header_timeout: ClassVar[float] = 30.0
     _timer: asyncio.TimerHandle | None = None
     _in_headers = False
+    _header_bytes = 0
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -36,12 +39,16 @@ class TimedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self._in_headers and self._timer is None:
-            self._start_timer()
+        if self._in_headers:
+            self._header_bytes += len(data)
+            if self._header_bytes > MAX_HEADER_BYTES:
+                self._refuse(_TOO_LARGE)
+            elif self._timer is None:
+                self._start_timer()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_headers = True
+        self._in_headers, self._header_bytes = True, 0
 
     def on_headers_complete(self) -> None:
         self._in_headers = False
@@ -70,8 +77,11 @@ class TimedHttpProtocol(HttpToolsProtocol):
 
     def _too_slow(self) -> None:
         self._timer = None
+        self._refuse(_TIMED_OUT)
+
+    def _refuse(self, status: bytes) -> None:
         if not self.transport.is_closing():
-            self.transport.write(_TIMED_OUT)
+            self.transport.write(b"HTTP/1.1 %s\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % status)
             self.transport.close()
 
 
