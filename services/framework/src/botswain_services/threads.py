@@ -1,9 +1,9 @@
 """Running sync endpoints in threads, beside the event loop.
 
 The standard library's executor wakes a thread for every job and the event loop for every result; for a short endpoint that is
-most of its cost. Here a thread that is awake takes job after job, and results are handed over together. A job that no thread
-has taken within `PATIENCE` (because those that are awake are busy, or blocked) gets one of its own, so slow endpoints don't hold
-up short ones for longer than that.
+most of its cost. Here a thread that is awake takes job after job, and results are handed over together. While jobs wait for
+longer than `PATIENCE` (because the threads that are awake are busy, or blocked) more threads are called, so that slow endpoints
+don't hold up short ones.
 """
 
 from __future__ import annotations
@@ -81,6 +81,11 @@ class Threads:
         """Threads that wait for work."""
         self._wanted = 0
         """Idle threads that were called, and have not heard it yet."""
+        self._taken = 0
+        """How many jobs threads have taken, nearly: they count without a lock."""
+        self._taken_before = 0
+        self._more = 1
+        """How many threads are to be added next."""
         self._calling = False
         """The event loop is going to call a thread."""
         self._told = False
@@ -121,18 +126,25 @@ class Threads:
         loop = self._loop()
         assert loop is not None
         self._watching = True
+        self._taken_before = self._taken
         loop.call_later(PATIENCE, self._look)
 
     def _look(self) -> None:
-        """Give the jobs that wait still a thread each."""
+        """Add threads while jobs wait for longer than those that are awake make plausible: 1, 2, 4 and so on."""
         self._watching = False
         waiting = len(self._jobs)
         if not waiting:
+            self._more = 1
             return
-        with self._state:
-            added = [self._add_thread() for _ in range(waiting)]
-        if all(added):  # else every thread is awake, and takes the next job when it can
-            self._watch()
+        if self._taken - self._taken_before >= waiting:  # at this rate none waits when looked at again
+            self._more = 1
+        else:
+            with self._state:
+                added = [self._add_thread() for _ in range(min(waiting, self._more))]
+            if not all(added):  # every thread is awake, and takes the next job when it can
+                return
+            self._more *= 2
+        self._watch()
 
     def _work(self) -> None:
         """What a thread does."""
@@ -143,6 +155,7 @@ class Threads:
                 if self._sleep():
                     continue
                 return
+            self._taken += 1
             if job.future.cancelled():
                 continue
             try:
