@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from botswain_operator import names
+from botswain_operator.quantities import value_of
 
 # Keys by which entries of a list are told apart, the first that all of them have.
 _KEYS = (
@@ -36,6 +37,10 @@ _ATOMIC = frozenset(
         "command",
     }
 )
+# Maps of quantities, and fields that are one.
+_QUANTITIES = frozenset({"requests", "limits"})
+_ANY_QUANTITY = "quantity"
+_QUANTITY = frozenset({_ANY_QUANTITY, "sizeLimit"})
 # Maps that are replaced as a whole: one more label selects other pods.
 _ATOMIC_MAPS = frozenset({"selector", "matchLabels", "nodeSelector", "podSelector", "namespaceSelector"})
 
@@ -58,14 +63,22 @@ def covers(wanted: object, live: object, key: str = "") -> bool:
     if key in _ATOMIC_MAPS:
         return wanted == live
     if isinstance(wanted, Mapping):
+        names_quantities = key in _QUANTITIES
         return isinstance(live, Mapping) and all(
-            # The server may leave out a field that is empty.
-            covers(content, live[name], name) if name in live else content in ({}, [])
+            # The server leaves out a field that is empty.
+            covers(content, live[name], _ANY_QUANTITY if names_quantities else name)
+            if name in live
+            else content in ({}, [], "")
             for name, content in wanted.items()
         )
     if isinstance(wanted, list | tuple):
         return isinstance(live, list | tuple) and _covers_list(wanted, live, key)
-    return wanted == live
+    return wanted == live or (key in _QUANTITY and _same_quantity(wanted, live))
+
+
+def _same_quantity(wanted: object, live: object) -> bool:
+    value = value_of(wanted)
+    return value is not None and value == value_of(live)
 
 
 def _covers_list(wanted: Sequence[Any], live: Sequence[Any], key: str) -> bool:

@@ -6,12 +6,13 @@ OperatorError
 ├── LeaseLost           another operator acts
 ├── DiscordError        Discord was asked and gave no usable answer
 │   └── InvalidToken    Discord refused the token
+├── DatabaseUrlError    the Secret of a database URL holds something else
 ├── ReportError         discord-service was asked about its shards and gave no usable answer
 └── ApiError            the API server refused a request (status, reason and message are its own)
     ├── NotFound        404
     ├── Conflict        409: someone else was first, or owns a field
     ├── Gone            410: the resource version is too old; list anew
-    ├── Invalid         400, 422: the object is wrong; trying again won't help
+    ├── Invalid         400, 422 and some 500: the object is wrong; trying again won't help
     ├── Forbidden       401, 403: the operator may not do this
     └── Unavailable     429, 5xx, or no connection: try again later
 """
@@ -41,6 +42,10 @@ class DiscordError(OperatorError):
 
 class InvalidToken(DiscordError):  # noqa: N818
     """Discord refused the token."""
+
+
+class DatabaseUrlError(OperatorError):
+    """The Secret of a database URL holds something else."""
 
 
 class ReportError(OperatorError):
@@ -91,7 +96,8 @@ def api_error(status: int, reason: str, message: str, retry_after: float | None 
         kind = Conflict
     elif status == 410:
         kind = Gone
-    elif status in (400, 422):
+    elif status in (400, 422) or "typed patch object" in message:
+        # An apply with a field that the kind doesn't have is answered 500.
         kind = Invalid
     elif status in (401, 403):
         kind = Forbidden

@@ -145,6 +145,7 @@ async def _lead(client: KubeClient, settings: Settings, state: State) -> None:
     lease = Lease(client, settings.lease_namespace, settings.lease_name, settings.identity, settings.lease_seconds)
     state.reasons = []
     await lease.acquire()
+    client.before_write = lease.check
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(lease.keep(), name="lease")

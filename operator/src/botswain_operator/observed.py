@@ -152,8 +152,8 @@ class Observed:
     """A random value to put there if there is none."""
     secret_hashes: Mapping[str, str] = field(default_factory=dict)
     """Hash of each value that pods take from a Secret, by what it is for: model-key, database-url."""
-    database_address: tuple[str, int] | None = None
-    """Host and port of the database that the URL in the Secret names."""
+    database_addresses: tuple[tuple[str, int], ...] = ()
+    """Host and port of each database server that the URL in the Secret names."""
     missing_secrets: tuple[str, ...] = ()
     """What the spec refers to and the namespace doesn't have, in words."""
     has_service_monitors: bool = False

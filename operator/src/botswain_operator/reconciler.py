@@ -5,28 +5,33 @@ One function for every trigger, and idempotent: it may run at any time, from any
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from botswain_operator import metrics, names
+from botswain_operator.applying import Applier
 from botswain_operator.cluster import Cluster, Workloads
 from botswain_operator.condition_events import events_of, is_alarming
-from botswain_operator.contests import WITHIN_SECONDS, Contests
+from botswain_operator.contests import WITHIN_SECONDS
+from botswain_operator.database_urls import addresses_of
 from botswain_operator.discord_checks import SLOW_SECONDS, DiscordChecks
-from botswain_operator.drift import applied_hash, in_sync
-from botswain_operator.errors import ApiError, Conflict, Forbidden, Gone, Invalid, NotFound, OperatorError, SpecError
+from botswain_operator.drift import applied_hash
+from botswain_operator.errors import (
+    DatabaseUrlError,
+    LeaseLost,
+    NotFound,
+    OperatorError,
+    SpecError,
+)
 from botswain_operator.known_bots import KnownBots
 from botswain_operator.kube.client import KubeClient
-from botswain_operator.kube.events import record
-from botswain_operator.kube.kinds import BOT, DEPLOYMENT, VOLUME_CLAIM, Kind, kind_of
-from botswain_operator.manifests import Manifest, digest
+from botswain_operator.kube.events import Subject, record
+from botswain_operator.kube.kinds import BOT
+from botswain_operator.manifests import digest
 from botswain_operator.observed import Observed, Token
 from botswain_operator.references import SecretReferences
 from botswain_operator.resources import Defaults, Plan, build_resources
@@ -40,19 +45,10 @@ from botswain_operator.workqueue import WorkQueue, backoff_seconds
 log = logging.getLogger(__name__)
 
 Key = tuple[str, str]
+STUCK_FAILURES = 3
+"""Failures in a row after which whatever the API server says is told, even if it may pass."""
 CHILD_SECONDS = 0.05
 """How long changes of children are gathered: a bot's Deployments change many times while they come up."""
-
-
-@dataclass(slots=True)
-class _Done:
-    """What came of one reconcile's writes."""
-
-    writes: int = 0
-    problems: list[str] = field(default_factory=list)
-    """What the API server refuses as wrong, in words."""
-    failure: ApiError | None = None
-    """The last error, for another try."""
 
 
 class Reconciler:
@@ -79,7 +75,7 @@ class Reconciler:
         self.shards = ShardChecks(shards_url, self.queue.add, every_seconds=shard_check_seconds)
         self._bots = KnownBots()
         self._references = SecretReferences()
-        self._contests: Contests[tuple[str, str, str]] = Contests()
+        self._applier = Applier(client, self.cluster, self._try_later)
         self._failures: dict[Key, int] = {}
 
     # What brings work.
@@ -111,6 +107,9 @@ class Reconciler:
     def _secret_changed(self, namespace: str, name: str) -> None:
         for key in self._references.bots(namespace, name):
             self.queue.add(key)
+
+    def _try_later(self, key: Key) -> None:
+        self.queue.add_after(key, WITHIN_SECONDS)
 
     async def sweep(self, scopes: Sequence[str | None]) -> None:
         """List the bots anew and look at each: whatever a watch may have missed is mended here."""
@@ -149,6 +148,8 @@ class Reconciler:
         started = time.monotonic()
         try:
             await self._reconcile(key)
+        except LeaseLost:
+            raise
         except OperatorError as error:
             failures = self._failures[key] = self._failures.get(key, 0) + 1
             metrics.RECONCILES.labels("failed").inc()
@@ -179,9 +180,7 @@ class Reconciler:
             return
         observed = await self._observe(bot, body, self.cluster.workloads(*key))
         plan = build_resources(bot, observed, self._defaults)
-        done = _Done()
-        await self._apply(bot, body, plan, done)
-        await self._prune(bot, plan, done)
+        done = await self._applier.bring_about(bot, plan, is_stuck=self._failures.get(key, 0) >= STUCK_FAILURES)
         self._checks.begun(key, plan.rollout.identifies)
         if done.writes:
             observed = await self._observe(bot, body, self.cluster.workloads(*key))
@@ -225,14 +224,21 @@ class Reconciler:
             )
             hashes["model-key"] = digest(found.value)
             missing += [f"model key: {found.problem}"] if found.value is None else []
-        address = None
+        addresses: tuple[tuple[str, int], ...] = ()
         if spec.database.url_secret_ref:
             found = await self._values.get(
                 bot.namespace, spec.database.url_secret_ref.name, spec.database.url_secret_ref.key
             )
             hashes["database-url"] = digest(found.value)
             missing += [f"database URL: {found.problem}"] if found.value is None else []
-            address = _address(found.value) if found.value else None
+            if found.value is not None:
+                try:
+                    addresses = addresses_of(found.value)
+                except DatabaseUrlError as error:
+                    where = (
+                        f"key {spec.database.url_secret_ref.key!r} of the Secret {spec.database.url_secret_ref.name!r}"
+                    )
+                    missing.append(f"database URL: {where} {error}")
         status = body.get("status") or {}
         running = any(found.workload.wanted and found.workload.ready for found in workloads.replicas.values())
         return Observed(
@@ -249,7 +255,7 @@ class Reconciler:
             auth_secret=self.cluster.secret_value(bot.namespace, auth_secret_name(bot), AUTH_SECRET_KEY),
             fresh_secret=secrets.token_urlsafe(32),
             secret_hashes=hashes,
-            database_address=address,
+            database_addresses=addresses,
             missing_secrets=tuple(missing),
             has_service_monitors=self.cluster.has_service_monitors,
         )
@@ -262,82 +268,6 @@ class Reconciler:
         rolling = any(not replica.workload.complete for replica in workloads.replicas.values())
         url = bot.spec.discord.api_url or self._defaults.discord_api_url
         return self._checks.about(bot.key, found.value, url, rolling=rolling)
-
-    async def _apply(self, bot: Bot, body: Mapping[str, Any], plan: Plan, done: _Done) -> None:
-        """Apply what differs, each manifest whatever became of the others; what pods need to start comes before them."""
-        pods = [manifest for manifest in plan.manifests if manifest["kind"] == "Deployment"]
-        before_pods = [manifest for manifest in plan.manifests if manifest["kind"] != "Deployment"]
-        for group in (before_pods, pods):
-            outcomes = await asyncio.gather(
-                *(self._apply_one(bot, body, manifest) for manifest in group), return_exceptions=True
-            )
-            for manifest, outcome in zip(group, outcomes, strict=True):
-                if isinstance(outcome, ApiError):
-                    done.failure = outcome
-                    if isinstance(outcome, Invalid | Forbidden):
-                        done.problems.append(f"{manifest['kind']} {manifest['metadata']['name']}: {outcome}")
-                elif isinstance(outcome, BaseException):
-                    raise outcome
-                else:
-                    done.writes += outcome
-
-    async def _apply_one(self, bot: Bot, body: Mapping[str, Any], manifest: Manifest) -> bool:
-        """Apply a manifest if the live object differs; whether that was so."""
-        kind, name = kind_of(manifest), manifest["metadata"]["name"]
-        entry = self.cluster.child(kind, bot.namespace, name)
-        if entry and entry.confirmed == applied_hash(manifest):
-            return False
-        live = entry.body() if entry else None
-        if entry and in_sync(manifest, live):
-            entry.confirmed = applied_hash(manifest)
-            return False
-        if live is not None and applied_hash(live) == applied_hash(manifest):
-            metrics.DRIFT.labels(kind.kind).inc()
-            if not await self._may_repair(bot, body, kind, name):
-                return False
-        try:
-            applied = await self._client.apply(manifest, force=False)
-        except Conflict as error:
-            log.info("%s/%s: %s %s: taking over: %s", bot.namespace, bot.name, kind.kind, name, error)
-            await record(self._client, dict(body), "FieldTakenOver", f"{kind.kind} {name}: {error}", warning=True)
-            applied = await self._client.apply(manifest, force=True)
-        metrics.WRITES.labels("apply", kind.kind).inc()
-        self.cluster.seen(kind, applied)
-        if entry := self.cluster.child(kind, bot.namespace, name):
-            # The API server writes some values in another way (1000m as 1): what was just applied is in sync all the same.
-            entry.confirmed = applied_hash(manifest)
-        return True
-
-    async def _may_repair(self, bot: Bot, body: Mapping[str, Any], kind: Kind, name: str) -> bool:
-        """Whether drift may be repaired now; if not, it is tried again later, and told."""
-        child, now = (kind.kind, bot.namespace, name), time.monotonic()
-        if self._contests.may_repair(child, now):
-            return True
-        self.queue.add_after(bot.key, WITHIN_SECONDS)
-        if self._contests.worth_telling(child, now):
-            words = f"{kind.kind} {name} is changed by something else each time it is put back; waiting a minute"
-            await record(self._client, dict(body), "FieldContested", words, warning=True)
-        return False
-
-    async def _prune(self, bot: Bot, plan: Plan, done: _Done) -> None:
-        """Delete what belongs to the bot and isn't planned any more; never a volume, which only goes with its bot."""
-        wanted = {(kind_of(manifest), manifest["metadata"]["name"]) for manifest in plan.manifests}
-        for kind, name, entry in list(self.cluster.children(bot.namespace, bot.name)):
-            if (kind, name) in wanted or kind == VOLUME_CLAIM or (kind == DEPLOYMENT and name in plan.kept):
-                continue
-            owners = entry.body()["metadata"].get("ownerReferences") or []
-            if not any(owner.get("uid") == bot.uid for owner in owners):
-                continue
-            try:
-                await self._client.delete(kind, bot.namespace, name, entry.uid)
-                metrics.WRITES.labels("delete", kind.kind).inc()
-            except (NotFound, Conflict, Gone):
-                pass
-            except ApiError as error:
-                done.failure = error
-                continue
-            done.writes += 1
-            self.cluster.gone(kind, bot.namespace, name)
 
     # Telling.
 
@@ -354,9 +284,10 @@ class Reconciler:
         metrics.WRITES.labels("status", BOT.kind).inc()
         # The answer holds whatever else was changed meanwhile, and is newer than the events that will tell of it.
         self.bot_seen(answer)
+        subject = Subject(metadata["namespace"], metadata["name"], metadata["uid"])
         for change in events_of(changes(before, dated), before):
             text = f"{change.type} is {change.status}: {change.message}"
-            await record(self._client, body, change.reason, text, warning=is_alarming(change))
+            await record(self._client, subject, change.reason, text, warning=is_alarming(change))
 
     async def _say_unreadable(self, body: dict[str, Any], error: SpecError) -> None:
         generation = body["metadata"].get("generation", 0)
@@ -371,12 +302,3 @@ class Reconciler:
 
 def _applies(plan: Plan) -> tuple[set[str | None], frozenset[str]]:
     return {applied_hash(manifest) for manifest in plan.manifests}, plan.kept
-
-
-def _address(url: str) -> tuple[str, int] | None:
-    """Host and port of a database URL; None if it names none (SQLite)."""
-    try:
-        parts = urlsplit(url)
-        return (parts.hostname, parts.port or 5432) if parts.hostname else None
-    except ValueError:
-        return None

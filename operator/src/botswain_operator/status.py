@@ -192,8 +192,8 @@ def _budget_ok(plan: Plan, observed: Observed) -> Condition:
 
 
 def _database_reachable(bot: Bot, observed: Observed) -> Condition:
-    if any("database" in missing for missing in observed.missing_secrets):
-        return Condition("DatabaseReachable", "False", "SecretMissing", "the Secret with the database's URL is missing")
+    if problems := [missing for missing in observed.missing_secrets if missing.startswith("database URL")]:
+        return Condition("DatabaseReachable", "False", "SecretMissing", "; ".join(problems))
     if _serving(observed.orchestrator):
         return Condition(
             "DatabaseReachable",

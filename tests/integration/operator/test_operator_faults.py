@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 
 import pytest
 from kube_emulator.faults import Fault
-from operator_world.world import SYSTEM, World
+from kube_emulator.store import Body
+from operator_world.world import NAMESPACE, SYSTEM, World, chart_roles, running
 
 
 @pytest.mark.parametrize(
@@ -49,6 +52,87 @@ async def test_refused_manifest_is_told_and_tried_again_slowly(stage: World) -> 
         lambda: "no more ports" in stage.condition("Progressing").get("message", ""), "the refusal is told"
     )
     await stage.until(stage.is_("Progressing", "False", "Complete"), "the bot is complete")
+
+
+async def test_field_that_the_server_does_not_know_is_told(stage: World) -> None:
+    """An apply with such a field is answered 500, which is no failure that passes: the words are shown at once."""
+    words = (
+        "failed to create typed patch object (bots/harbour-execution; apps/v1, Kind=Deployment): "
+        ".spec.template.spec.affinty: field not declared in schema"
+    )
+    stage.emulator.faults.add(Fault("deployments/harbour-execution", 500, "", words, method="PATCH", times=2))
+    stage.bot()
+    await stage.operator.start()
+    await stage.until(
+        lambda: "affinty: field not declared" in stage.condition("Progressing").get("message", ""), "the field is named"
+    )
+    await stage.until(stage.is_("Progressing", "False", "Complete"), "the bot is complete")
+
+
+async def test_failure_that_stays_is_told(stage: World) -> None:
+    """What might pass is told when it hasn't after a few tries: a webhook that doesn't answer, say."""
+    words = "failed calling webhook: connection refused"
+    stage.emulator.faults.add(Fault("services/harbour-execution", 500, "InternalError", words, method="PATCH", times=5))
+    stage.bot()
+    await stage.operator.start()
+    await stage.until(lambda: words in stage.condition("Progressing").get("message", ""), "the failure is told")
+    assert stage.emulator.faults.hit > 3
+    await stage.until(stage.is_("Progressing", "False", "Complete"), "the bot is complete")
+
+
+async def test_watches_that_end_at_once_are_not_taken_up_in_a_rush(stage: World) -> None:
+    """A server that ends each watch as soon as it begins is asked again after growing pauses."""
+    stage.emulator.shortest_watches = True
+    stage.bot()
+    await stage.operator.start()
+    await stage.until(stage.is_("Ready", "True"), "the bot is ready")
+    stage.emulator.shortest_watches = False
+    watches = [path for method, path in stage.emulator.requests if method == "GET" and path.endswith("/services")]
+    assert len(watches) < 40
+    stage.change(execution={"replicas": 2})
+    await stage.until(lambda: stage.deployment("harbour-execution")["spec"]["replicas"] == 2, "changes are seen again")
+
+
+async def test_many_namespaces_leave_connections_for_requests() -> None:
+    """Watches of a dozen kinds in each of ten namespaces are more connections than requests may have, and take none of them."""
+    others = [f"team-{number}" for number in range(9)]
+    served = ",".join([NAMESPACE, *others])
+    roles = chart_roles(f"--set=operator.watchNamespaces={{{served}}}")
+    async with running([], start=False, WATCH_NAMESPACES=served) as world:
+        for name in others:
+            world.create("", "namespaces", {"metadata": {"name": name}}, "")
+        for body in roles:
+            kind = next(found for found in world.store.kinds.values() if found.kind == body["kind"])
+            world.emulator.writer.create(kind, body["metadata"].get("namespace", ""), body, "helm")
+        await world.operator.start()
+        try:
+            await world.ready()
+            world.bot()
+            await world.until(world.is_("Ready", "True"), "the bot is ready")
+        finally:
+            await world.operator.stop()
+        assert not world.operator.defects()
+
+
+async def test_operator_that_was_stopped_for_a_while_writes_nothing_more(roles: list[Body]) -> None:
+    """A process that stands still in the middle of its work while its lease runs out ends when it goes on, without the rest."""
+    async with running(roles, LEASE_SECONDS="2") as world:
+        second = world.new_operator(IDENTITY="second")
+        await second.start()
+        try:
+            first = world.operator.pid
+            stop = Fault("serviceaccounts/harbour", 0, method="PATCH", meanwhile=lambda: os.kill(first, signal.SIGSTOP))
+            world.emulator.faults.add(stop)
+            world.bot()
+            await world.until(world.is_("Progressing", "False", "Complete"), "the second takes over")
+            await world.quiet_but_for_leases()
+            before = len(world.emulator.writes())
+            os.kill(first, signal.SIGCONT)
+            async with asyncio.timeout(15):
+                assert await world.operator.wait() == 1
+            assert [found for found in world.emulator.writes()[before:] if "/leases" not in found[1]] == []
+        finally:
+            await second.stop()
 
 
 async def test_lists_that_fail_at_the_start_are_tried_again(stage: World) -> None:

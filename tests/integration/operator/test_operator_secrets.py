@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+from kube_emulator.store import Body
 from operator_world.discord import TOKEN
 from operator_world.world import World
 
@@ -107,6 +110,47 @@ async def test_model_key_and_database_url_roll_the_orchestrator(world: World) ->
         before = secret_hash(world, "harbour-orchestrator")
         world.secret(secret, **value)
         await world.until(lambda: secret_hash(world, "harbour-orchestrator") != before, f"a new {secret} rolls it")  # noqa: B023
+
+
+async def test_url_of_another_database_is_told(world: World) -> None:
+    """Several orchestrators on a file would each have their own: a URL that is no PostgreSQL's is named as such."""
+    world.secret("database", url="sqlite:////data/secret-name.db")
+    world.bot(database={"urlSecretRef": {"name": "database"}}, orchestrator={"replicas": 2})
+    await world.until(world.is_("DatabaseReachable", "False", "SecretMissing"), "the URL is told to be wrong")
+    told = world.condition("DatabaseReachable")["message"]
+    assert "key 'url' of the Secret 'database' is not a postgresql:// URL" in told
+    assert "secret-name" not in str(world.status())
+    world.secret("database", url="postgresql://bot:pw@db.example.com/bots")
+    await world.until(world.is_("Ready", "True"), "the bot is ready")
+    budget = world.find("policy", "poddisruptionbudgets", "harbour-orchestrator")
+    assert budget is not None
+    assert budget["spec"]["maxUnavailable"] == 1
+
+
+async def test_autoscaler_takes_over_the_replicas_there_are(world: World) -> None:
+    """A Deployment that is left to an autoscaler keeps its number until that changes it, and nobody changes it back."""
+    world.secret("database", url="postgresql://bot:pw@db.example.com/bots")
+    world.bot(database={"urlSecretRef": {"name": "database"}}, orchestrator={"replicas": 3})
+    await world.until(world.is_("Progressing", "False", "Complete"), "the bot is complete")
+    seen = set()
+
+    def look(body: Body) -> Literal["ready"]:
+        if body["metadata"]["name"] == "harbour-orchestrator":
+            seen.add(body["spec"]["replicas"])
+        return "ready"
+
+    world.emulator.workloads.fate = look
+    world.change(orchestrator={"autoscaling": {"minReplicas": 2, "maxReplicas": 5}})
+    await world.until(
+        lambda: world.find("autoscaling", "horizontalpodautoscalers", "harbour-orchestrator") is not None, "it is there"
+    )
+    await world.until(world.is_("Progressing", "False", "Complete"), "the bot is complete")
+    world.patch("apps", "deployments", "harbour-orchestrator", {"spec": {"replicas": 4}})
+    world.change(agent={"systemPrompt": "Be kind."})
+    await world.until(world.is_("Progressing", "False", "Complete"), "the bot is complete")
+    await world.quiet()
+    assert world.deployment("harbour-orchestrator")["spec"]["replicas"] == 4
+    assert seen == {3, 4}
 
 
 async def test_secrets_are_in_no_log_status_or_event(world: World) -> None:

@@ -40,6 +40,8 @@ def fill_in(kind: str, body: dict[str, Any]) -> dict[str, Any]:
         spec.setdefault("clusterIPs", [spec["clusterIP"]])
     elif kind == "PersistentVolumeClaim" and isinstance(spec, dict):
         spec.setdefault("volumeMode", "Filesystem")
+        requests = spec["resources"]["requests"]
+        requests["storage"] = _canonical(requests["storage"])
         filled.setdefault("status", {"phase": "Pending"})
     elif kind == "Secret":
         filled.setdefault("type", "Opaque")
@@ -54,6 +56,9 @@ def _fill_pod(spec: dict[str, Any]) -> None:
     for container in [*spec.get("containers", []), *spec.get("initContainers", [])]:
         for key, value in _CONTAINER.items():
             container.setdefault(key, value)
+        for variable in container.get("env", []):
+            if variable.get("value") == "":
+                del variable["value"]
         for port in container.get("ports", []):
             port.setdefault("protocol", "TCP")
         for needs in container.get("resources", {}).values():

@@ -69,6 +69,8 @@ class Emulator:
     certificate: bytes = b""
     requests: list[tuple[str, str]] = field(default_factory=list)
     """Method and path of every request so far."""
+    shortest_watches: bool = False
+    """Whether each watch is ended as soon as it has begun."""
     users: dict[str, User] = field(default_factory=lambda: {ADMIN_TOKEN: User("admin", admin=True)})
 
     def __post_init__(self) -> None:
@@ -234,6 +236,8 @@ class Emulator:
                 await response.write(_bookmark(request.kind, since, {"k8s.io/initial-events-end": "true"}))
             for change in missed:
                 await _send(response, change, request, matches, shape)
+            if self.shortest_watches:
+                return response
             await self._follow(response, queue, request, matches, shape)
         except ConnectionError:
             pass

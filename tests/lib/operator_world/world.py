@@ -177,6 +177,12 @@ class World:
         while count != (count := len(self.emulator.requests)):  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.4)
 
+    async def quiet_but_for_leases(self) -> None:
+        """As `quiet`, where a lease is renewed more often than that."""
+        count = -1
+        while count != (count := sum("/leases" not in path for _, path in self.emulator.requests)):  # noqa: ASYNC110
+            await asyncio.sleep(0.4)
+
     async def kubectl(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run the real kubectl as an administrator."""
         process = await asyncio.create_subprocess_exec(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Self
 
 import aiohttp
@@ -19,7 +19,7 @@ import orjson
 from botswain_operator import names
 from botswain_operator.errors import ApiError, Unavailable, api_error
 from botswain_operator.kube.connection import open_session, read_connection
-from botswain_operator.kube.kinds import Kind, kind_of
+from botswain_operator.kube.kinds import LEASE, Kind, kind_of
 
 JsonObject = dict[str, Any]
 
@@ -28,32 +28,43 @@ METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v
 METADATA_ONLY_WATCH = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 REQUEST_SECONDS = 30
+REQUESTS_AT_ONCE = 64
+_LEASES = f"/apis/{LEASE.api_version}/"
 TOKEN_SECONDS = 60
 """How often a service account's token is read again: the kubelet replaces it before it expires."""
 
 
 class KubeClient:
-    """One connection to the API server; use it as an async context manager."""
+    """One API server; use it as an async context manager.
+
+    Requests share a bounded number of connections. A watch keeps its own for as long as it lasts, and there are as many as kinds
+    times namespaces: counted among the others they would leave none for requests.
+    """
 
     def __init__(self, connection: kopf.ConnectionInfo) -> None:
         self._connection = connection
         self._read_at = time.monotonic()
-        self._session: aiohttp.ClientSession | None = None
-        self.writes = 0
-        """Requests that could change something, since the start."""
+        self._sessions: tuple[aiohttp.ClientSession, aiohttp.ClientSession] | None = None
+        self.before_write: Callable[[], None] = lambda: None
+        """Called before each request that could change something, but for the lease's; may raise, and then it isn't made."""
 
     async def __aenter__(self) -> Self:
-        self._session = open_session(self._connection)
+        self._sessions = open_session(self._connection, REQUESTS_AT_ONCE), open_session(self._connection, 0)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._session:
-            await self._session.close()
+        for session in self._sessions or ():
+            await session.close()
 
     @property
-    def session(self) -> aiohttp.ClientSession:
-        assert self._session is not None, "use `async with`"
-        return self._session
+    def _requests(self) -> aiohttp.ClientSession:
+        assert self._sessions is not None, "use `async with`"
+        return self._sessions[0]
+
+    @property
+    def _watches(self) -> aiohttp.ClientSession:
+        assert self._sessions is not None, "use `async with`"
+        return self._sessions[1]
 
     async def get(self, kind: Kind, namespace: str | None, name: str) -> JsonObject:
         return await self._json("GET", kind.path(namespace, name))
@@ -71,13 +82,15 @@ class KubeClient:
         params = {"fieldManager": names.FIELD_MANAGER}
         return await self._json("PUT", kind.path(namespace, name), params=params, body=body)
 
-    async def apply(self, manifest: Mapping[str, Any], *, force: bool) -> JsonObject:
+    async def apply(
+        self, manifest: Mapping[str, Any], *, force: bool, manager: str = names.FIELD_MANAGER
+    ) -> JsonObject:
         """Server-side apply. Without `force`, a field that another manager owns with another value is a Conflict."""
         metadata = manifest["metadata"]
         return await self._json(
             "PATCH",
             kind_of(manifest).path(metadata["namespace"], metadata["name"]),
-            params={"fieldManager": names.FIELD_MANAGER, "force": str(force).lower()},
+            params={"fieldManager": manager, "force": str(force).lower()},
             body=manifest,
             content_type=APPLY,
         )
@@ -111,7 +124,7 @@ class KubeClient:
         query = {**params, "watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(seconds)}
         timeout = aiohttp.ClientTimeout(total=seconds + 30, sock_connect=10)
         try:
-            async with self.session.get(
+            async with self._watches.get(
                 self._url(kind.path(namespace)),
                 params=query,
                 headers=self._headers(accept),
@@ -143,13 +156,13 @@ class KubeClient:
     ) -> JsonObject:
         headers = self._headers(accept)
         data = None
-        if method != "GET":
-            self.writes += 1
+        if method != "GET" and not path.startswith(_LEASES):
+            self.before_write()
         if body is not None:
             data = orjson.dumps(body)
             headers["Content-Type"] = content_type
         try:
-            async with self.session.request(
+            async with self._requests.request(
                 method,
                 self._url(path),
                 params=params,

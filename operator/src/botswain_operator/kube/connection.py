@@ -31,9 +31,13 @@ def read_connection() -> kopf.ConnectionInfo:
     return found
 
 
-def open_session(connection: kopf.ConnectionInfo) -> aiohttp.ClientSession:
-    """A session with the connection's certificates; the token is added to each request, because it changes."""
-    connector = aiohttp.TCPConnector(limit=64, ssl=_ssl_context(connection))
+def open_session(connection: kopf.ConnectionInfo, limit: int) -> aiohttp.ClientSession:
+    """A session with the connection's certificates; the token is added to each request, because it changes.
+
+    Args:
+        limit: connections at once; 0: any number.
+    """
+    connector = aiohttp.TCPConnector(limit=limit, ssl=_ssl_context(connection))
     return aiohttp.ClientSession(connector=connector, trust_env=connection.trust_env)
 
 

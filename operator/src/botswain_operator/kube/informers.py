@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from botswain_operator.kube.kinds import Kind
 log = logging.getLogger(__name__)
 
 PAGE = "500"
+STEADY_SECONDS = 1.0
+"""A watch that ends sooner is not taken up again at once."""
 ABSENT_SECONDS = 60
 """How often an optional kind that the cluster doesn't have is looked for."""
 Key = tuple[str, str]
@@ -94,10 +97,10 @@ class Informer:
         """List and watch for ever."""
         attempt = 0
         while True:
+            started, problem = time.monotonic(), None
             try:
                 version = await self._list()
                 self.synced.set()
-                attempt = 0
                 await self._watch(version)
             except Gone:
                 log.debug("%s: the watch is too old, listing anew", self.kind.plural)
@@ -106,10 +109,11 @@ class Informer:
                     self.present = False
                     self.synced.set()
                     await asyncio.sleep(ABSENT_SECONDS)
-                else:
-                    log.warning("%s: %s; trying again", self.kind.plural, error)
-                    await backoff(attempt, error)
-                    attempt += 1
+                    continue
+                log.warning("%s: %s; trying again", self.kind.plural, error)
+                problem = error
+            attempt = 0 if time.monotonic() - started > STEADY_SECONDS else attempt + 1
+            await backoff(attempt, problem)
 
     async def _list(self) -> str:
         accept = METADATA_ONLY if self._metadata_only else None
@@ -136,23 +140,31 @@ class Informer:
         while True:
             params = {**self._params, "resourceVersion": version}
             seconds = random.randint(240, 360)  # noqa: S311 - only so that the watches don't all end together
+            started, problem = time.monotonic(), None
             try:
                 async for event in self._client.watch(
                     self.kind, self._namespace, params, seconds=seconds, accept=accept
                 ):
                     attempt = 0
-                    item = event["object"]
-                    version = item["metadata"]["resourceVersion"]
-                    if event["type"] == "DELETED":
-                        self.remove(item["metadata"]["namespace"], item["metadata"]["name"], item["metadata"]["uid"])
-                    elif event["type"] in ("ADDED", "MODIFIED"):
-                        self.update(item)
+                    version = self._take(event)
             except Gone:
                 raise
             except ApiError as error:
                 log.debug("%s: %s; taking the watch up again", self.kind.plural, error)
-                await backoff(attempt, error)
+                problem = error
+            # A server that is about to end, or is asked too much, may end each watch at once.
+            if problem or time.monotonic() - started < STEADY_SECONDS:
+                await backoff(attempt, problem)
                 attempt += 1
+
+    def _take(self, event: Mapping[str, Any]) -> str:
+        """Take in an event of the watch; the version up to which all is known then."""
+        item = event["object"]
+        if event["type"] == "DELETED":
+            self.remove(item["metadata"]["namespace"], item["metadata"]["name"], item["metadata"]["uid"])
+        elif event["type"] in ("ADDED", "MODIFIED"):
+            self.update(item)
+        return str(item["metadata"]["resourceVersion"])
 
     def update(self, item: Mapping[str, Any], *, tell: bool = True) -> None:
         """Take in an object, unless a newer one is known: the answer to a write and its watch event may cross."""

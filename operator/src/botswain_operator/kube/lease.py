@@ -48,6 +48,15 @@ class Lease:
             if not await self._try(self._take) and (self.holder != self._identity or time.monotonic() > self._expires):
                 raise LeaseLost(f"the lease {self._namespace}/{self._name} is held by {self.holder or 'nobody'}")
 
+    def check(self) -> None:
+        """Whether it holds now: for a process that was stopped for a while and goes on with what it was about to do.
+
+        Raises:
+            LeaseLost: its time is over, and another may act.
+        """
+        if time.monotonic() > self._expires:
+            raise LeaseLost(f"the lease {self._namespace}/{self._name} was not renewed in time")
+
     async def release(self) -> None:
         """Let go, so that the next need not wait."""
         if self.holder == self._identity and await self._try(self._give_up):
@@ -109,13 +118,14 @@ class Lease:
             "metadata": {"name": self._name, "namespace": self._namespace},
         }
         before = body.get("spec") or {}
+        now = _now()
         ours = before.get("holderIdentity") == self._identity
         body["spec"] = {
             **before,
             "holderIdentity": self._identity,
             "leaseDurationSeconds": max(1, round(self._seconds)),
-            "renewTime": _now(),
-            "acquireTime": before.get("acquireTime") if ours else _now(),
+            "renewTime": now,
+            "acquireTime": before.get("acquireTime") if ours else now,
             "leaseTransitions": int(before.get("leaseTransitions") or 0) + (not ours and found is not None),
         }
         return body

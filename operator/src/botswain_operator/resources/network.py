@@ -38,8 +38,7 @@ def network_policies(bot: Bot, defaults: Defaults, observed: Observed) -> list[M
         orchestrator_out.append(to_url(bot, agent.base_url))
     elif agent.model.startswith("openai:"):
         orchestrator_out.append(_internet(443))
-    if observed.database_address:
-        orchestrator_out.append(_to_host(bot, *observed.database_address))
+    orchestrator_out += [_to_host(bot, host, port) for host, port in observed.database_addresses]
     return [
         _policy(
             bot,
