@@ -57,8 +57,8 @@ class Api:
         return await self.run("apply", "--filename=-", *options, stdin=json.dumps(body))
 
     async def gone(self, *arguments: str) -> None:
-        """Wait until an object isn't there any more."""
-        async with asyncio.timeout(60):
+        """Wait until an object isn't there any more. The garbage collector learns of new kinds twice a minute."""
+        async with asyncio.timeout(120):
             while "NotFound" not in (await self.run("get", *arguments)).stderr:  # noqa: ASYNC110 - no event tells
                 await asyncio.sleep(0.1)
 
@@ -89,3 +89,6 @@ async def _prepare(api: Api) -> None:
     done = await api.apply(namespace, *options)
     assert done.returncode == 0, done.stderr
     await api.ok("wait", "--for=condition=Established", "crd/discordbots.botswain.dev", "--timeout=30s")
+    async with asyncio.timeout(30):  # an established kind is served a moment later
+        while (await api.run("get", "dbot")).returncode:  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(0.2)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from botswain_operator import names
-from botswain_operator.drift import in_sync
+from botswain_operator.drift import covers, in_sync
 from botswain_operator.observed import Observed, Token
 from botswain_operator.resources import Defaults, build_resources
 from botswain_operator.spec import read_bot
@@ -123,6 +123,123 @@ async def test_apply_that_changes_nothing_makes_no_new_version(api: Any) -> None
     before = (await api.get("configmap", "settings"))["metadata"]["resourceVersion"]
     await api.apply(config({"a": "1"}), "--server-side", "--field-manager=first")
     assert (await api.get("configmap", "settings"))["metadata"]["resourceVersion"] == before
+
+
+async def test_strategy_can_change_its_kind(api: Any) -> None:
+    """A Deployment that is applied as rolling and then as Recreate, and back, keeps nothing of the other's fields."""
+    body: dict[str, Any] = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "idle"},
+        "spec": {
+            "replicas": 0,
+            "selector": {"matchLabels": {"app": "idle"}},
+            "template": {
+                "metadata": {"labels": {"app": "idle"}},
+                "spec": {"containers": [{"name": "idle", "image": "idle:1"}]},
+            },
+        },
+    }
+    rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    for strategy in (rolling, {"type": "Recreate"}, rolling):
+        body["spec"]["strategy"] = strategy
+        done = await api.apply(body, "--server-side", f"--field-manager={names.FIELD_MANAGER}")
+        assert done.returncode == 0, done.stderr
+        assert (await api.get("deployment", "idle"))["spec"]["strategy"] == strategy
+
+
+async def test_empty_value_of_a_variable_is_left_out(api: Any) -> None:
+    """What is applied as an empty text is stored as nothing, and no drift."""
+    container = {"name": "idle", "image": "idle:1", "env": [{"name": "EMPTY", "value": ""}]}
+    spec = {
+        "replicas": 0,
+        "selector": {"matchLabels": {"app": "idle"}},
+        "template": {"metadata": {"labels": {"app": "idle"}}, "spec": {"containers": [container]}},
+    }
+    body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "idle"}, "spec": spec}
+    await api.apply(body, "--server-side", f"--field-manager={names.FIELD_MANAGER}")
+    live = await api.get("deployment", "idle")
+    assert live["spec"]["template"]["spec"]["containers"][0]["env"] == [{"name": "EMPTY"}]
+    assert covers(body["spec"], live["spec"])
+
+
+async def test_replicas_can_change_hands(api: Any) -> None:
+    """A number of replicas that another manager applies too stays when the first leaves it out, and falls to 1 otherwise."""
+    spec: dict[str, Any] = {
+        "replicas": 3,
+        "paused": True,
+        "selector": {"matchLabels": {"app": "idle"}},
+        "template": {
+            "metadata": {"labels": {"app": "idle"}},
+            "spec": {"containers": [{"name": "idle", "image": "idle:1"}]},
+        },
+    }
+    body: dict[str, Any] = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "idle"}, "spec": spec}
+    handed = {**body, "spec": {"replicas": 3}}
+    without = {**body, "spec": {key: value for key, value in spec.items() if key != "replicas"}}
+    for steps, expected in (((body, handed, without), 3), ((body, without), 1)):
+        for step, manager in zip(steps, ("first", "second" if len(steps) == 3 else "first", "first"), strict=False):
+            done = await api.apply(step, "--server-side", f"--field-manager={manager}")
+            assert done.returncode == 0, done.stderr
+        assert (await api.get("deployment", "idle"))["spec"]["replicas"] == expected
+        await api.ok("delete", "deployment", "idle")
+
+
+async def test_long_list_is_one_moment_of_the_cluster(api: Any) -> None:
+    """Pages of a list all show the objects as they were at the first, under its resource version."""
+    for name in "abc":
+        await api.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": {"list": "me"}}})
+    where = f"/api/v1/namespaces/{api.namespace}/configmaps?labelSelector=list%3Dme&limit=2"
+    first = json.loads(await api.ok("get", "--raw", where))
+    await api.ok("delete", "configmap", "c")
+    second = json.loads(await api.ok("get", "--raw", f"{where}&continue={first['metadata']['continue']}"))
+    assert [item["metadata"]["name"] for item in first["items"] + second["items"]] == ["a", "b", "c"]
+    assert first["metadata"]["resourceVersion"] == second["metadata"]["resourceVersion"]
+    assert not second["metadata"].get("continue")
+
+
+REFUSED: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
+    (
+        "Service",
+        {"spec": {"ports": [{"port": 80}], "clusterIP": "None", "selector": {"app": "a"}}},
+        {"spec": {"clusterIP": "10.96.0.77"}},
+        "spec.clusterIP",
+    ),
+    (
+        "PersistentVolumeClaim",
+        {"spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}},
+        {"spec": {"accessModes": ["ReadWriteMany"]}},
+        "spec is immutable after creation",
+    ),
+    (
+        "Deployment",
+        {
+            "spec": {
+                "replicas": 0,
+                "selector": {"matchLabels": {"app": "a"}},
+                "template": {
+                    "metadata": {"labels": {"app": "a"}},
+                    "spec": {"containers": [{"name": "a", "image": "a:1"}]},
+                },
+            }
+        },
+        {"spec": {"template": {"metadata": {"labels": {"app": "b"}}}}},
+        "`selector` does not match template `labels`",
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "body", "patch", "words"), REFUSED, ids=[kind for kind, *_ in REFUSED])
+async def test_what_can_not_change_is_refused(
+    api: Any, kind: str, body: dict[str, Any], patch: dict[str, Any], words: str
+) -> None:
+    """Immutable fields are refused by name."""
+    version = "apps/v1" if kind == "Deployment" else "v1"
+    done = await api.apply({"apiVersion": version, "kind": kind, "metadata": {"name": "fixed"}, **body})
+    assert done.returncode == 0, done.stderr
+    done = await api.run("patch", kind.lower(), "fixed", "--type=merge", f"--patch={json.dumps(patch)}")
+    assert done.returncode != 0
+    assert words in done.stderr
 
 
 async def test_owned_objects_go_with_their_bot(api: Any) -> None:

@@ -14,7 +14,7 @@ RELEASE = ("--namespace=system", "--timeout=30s")
 SAMPLE = ("--set=simulator.enabled=true", "--set=images.tag=1", "--set=simulator.sampleBot.ephemeral=true")
 
 
-async def run_helm(major: int, folder: Path, *arguments: str) -> str:
+async def run_helm(major: int, folder: Path, *arguments: str, fails: bool = False) -> str:
     """Run helm as an administrator; what it printed."""
     process = await asyncio.create_subprocess_exec(
         helm(major),
@@ -25,7 +25,7 @@ async def run_helm(major: int, folder: Path, *arguments: str) -> str:
         stderr=asyncio.subprocess.STDOUT,
     )
     out, _ = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode == 0, out.decode()
+    assert bool(process.returncode) is fails, out.decode()
     return out.decode()
 
 
@@ -68,6 +68,20 @@ async def test_release_from_install_to_uninstall(tmp_path: Path, major: int) -> 
         assert not operator.defects()
         assert bots in store.kinds, "the kind stays"
         assert store.list(deployments) == []
+
+
+@pytest.mark.parametrize("major", [3, 4])
+async def test_second_release_for_all_namespaces_is_refused(tmp_path: Path, major: int) -> None:
+    """Two operators with leases of their own would both act on a bot: helm says who serves it, and how to share."""
+    async with serving() as emulator:
+        (tmp_path / "kubeconfig").write_text(emulator.kubeconfig(namespace="system"))
+        await run_helm(major, tmp_path, "install", "botswain", str(CHART), "--create-namespace", *RELEASE)
+        other = ("install", "other", str(CHART), "--create-namespace", "--namespace=elsewhere", "--skip-crds")
+        told = await run_helm(major, tmp_path, *other, fails=True)
+        assert "release botswain in namespace system serves the bots of all namespaces already" in told
+        mine = ("--set=operator.watchNamespaces={system}", *RELEASE)
+        await run_helm(major, tmp_path, "upgrade", "botswain", str(CHART), *mine)
+        await run_helm(major, tmp_path, *other, "--set=operator.watchNamespaces={elsewhere}")
 
 
 def _ready(bots: list[dict[str, object]]) -> bool:

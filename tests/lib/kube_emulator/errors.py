@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+Problem = tuple[str, str, str]
+"""Field, reason and message."""
+
 
 class ApiRefusal(Exception):  # noqa: N818 - what it is called in the API's own words is a Status
     """Becomes a `Status` with this code, reason and message."""
@@ -45,7 +48,7 @@ def not_found(plural: str, name: str, group: str = "") -> ApiRefusal:
     )
 
 
-def invalid(kind: str, group: str, name: str, problems: list[tuple[str, str, str]]) -> ApiRefusal:
+def invalid(kind: str, group: str, name: str, problems: list[Problem]) -> ApiRefusal:
     """422 with every problem as (field, reason, message)."""
     words = [f"{field}: {message}" for field, _, message in problems]
     text = words[0] if len(words) == 1 else f"[{', '.join(words)}]"

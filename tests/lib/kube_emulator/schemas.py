@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import Any
 
 import cel
+from kube_emulator.errors import Problem
 
-Problem = tuple[str, str, str]
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "object": (dict,),
     "array": (list,),

@@ -135,14 +135,30 @@ class Emulator:
         if request.method == "GET":
             return self._read(request)
         body = _decoded(await raw.read(), request.headers.get("Content-Type", ""))
+        if isinstance(body, dict):
+            self._check_owners(request, body, user)
         return self._write(request, body)
+
+    def _check_owners(self, request: Request, body: Body, user: User) -> None:
+        """Who makes an owner wait for a dependent has to be allowed to update its finalizers (an admission plugin's rule)."""
+        for owner in (body.get("metadata") or {}).get("ownerReferences") or []:
+            if not user.admin and owner.get("blockOwnerDeletion"):
+                group = owner["apiVersion"].rpartition("/")[0]
+                kind = next(
+                    found for found in self.store.kinds.values() if (found.group, found.kind) == (group, owner["kind"])
+                )
+                attempt = Attempt("update", group, f"{kind.plural}/finalizers", request.namespace, owner["name"])
+                self._check_rights(user, attempt)
 
     def _authorize(self, request: Request, user: User) -> None:
         resource = request.kind.plural + (f"/{request.subresource}" if request.subresource else "")
         attempt = Attempt(request.verb, request.kind.group, resource, request.namespace, request.name)
         if not user.admin:
-            kinds = ("roles", "clusterroles", "rolebindings", "clusterrolebindings")
-            rbac.check(user, attempt, {plural: self.store.by_plural(plural) for plural in kinds})
+            self._check_rights(user, attempt)
+
+    def _check_rights(self, user: User, attempt: Attempt) -> None:
+        kinds = ("roles", "clusterroles", "rolebindings", "clusterrolebindings")
+        rbac.check(user, attempt, {plural: self.store.by_plural(plural) for plural in kinds})
 
     def _read(self, request: Request) -> web.Response:
         accept = request.headers.get("Accept", "")
@@ -152,13 +168,8 @@ class Emulator:
                 body = self.writer.scale_of(request.kind, body)
             return _json(table(request.kind, [body]) if "as=Table" in accept else body)
         matches = matcher(request.query.get("labelSelector", ""), request.query.get("fieldSelector", ""))
-        items = self.store.list(request.kind, request.namespace, matches)
-        limit, start = int(request.query.get("limit") or 0), int(request.query.get("continue") or 0)
-        page = items[start : start + limit] if limit else items[start:]
-        metadata: Body = {"resourceVersion": str(self.store.version)}
-        if limit and start + limit < len(items):
-            metadata["continue"] = str(start + limit)
-            metadata["remainingItemCount"] = len(items) - start - limit
+        limit, token = int(request.query.get("limit") or 0), request.query.get("continue") or ""
+        page, metadata = self.store.page(request.kind, request.namespace, matches, limit, token)
         if "as=Table" in accept:
             return _json({**table(request.kind, page), "metadata": metadata})
         if "as=PartialObjectMetadataList" in accept:

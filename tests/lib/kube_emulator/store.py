@@ -46,6 +46,7 @@ class Store:
         self._log_length = log_length
         self._watchers: list[tuple[tuple[str, str], asyncio.Queue[Change | None]]] = []
         self._uids: dict[str, Place] = {}
+        self._snapshots: dict[str, tuple[int, list[Body]]] = {}
         self._dependents: dict[str, set[Place]] = {}
 
     # Reading.
@@ -72,6 +73,32 @@ class Store:
             for (place, _), body in sorted(self._objects[kind.key].items(), key=lambda item: item[0])
             if (not namespace or place == namespace) and matches(body)
         ]
+
+    def page(
+        self, kind: Kind, namespace: str, matches: Predicate, limit: int, token: str
+    ) -> tuple[list[Body], dict[str, Any]]:
+        """One page of a list and its metadata: every page shows the objects as they were at the first.
+
+        Raises:
+            ApiRefusal: 410, the list that `token` goes on with is older than the log.
+        """
+        if token:
+            name, _, start = token.partition(":")
+            version, items = self._snapshots.get(name, (0, []))
+            if version < self.compacted:
+                raise ApiRefusal(
+                    410, "Expired", "The provided continue parameter is too old to display a consistent list result"
+                )
+        else:
+            name, start, version, items = str(uuid.uuid4()), "0", self.version, self.list(kind, namespace, matches)
+        end = int(start) + limit if limit else len(items)
+        metadata: dict[str, Any] = {"resourceVersion": str(version)}
+        if end < len(items):
+            self._snapshots[name] = (version, items)
+            metadata |= {"continue": f"{name}:{end}", "remainingItemCount": len(items) - end}
+        else:
+            self._snapshots.pop(name, None)
+        return items[int(start) : end], metadata
 
     def by_plural(self, plural: str) -> list[Body]:
         kind = next(kind for kind in self.kinds.values() if kind.plural == plural)

@@ -10,7 +10,7 @@ from typing import Any
 
 import jsonpatch
 from jsonpointer import JsonPointerException
-from kube_emulator import fields, schemas
+from kube_emulator import builtin_rules, fields, schemas
 from kube_emulator.defaults import fill_in
 from kube_emulator.errors import ApiRefusal, invalid, not_found
 from kube_emulator.kinds import Kind, child_schema, list_keys
@@ -246,9 +246,10 @@ class Writer:
                     **{k: v for k, v in body.items() if k != "stringData"},
                     "data": {**(body.get("data") or {}), **plain},
                 }
-            if before is not None:
-                _check_immutable(kind, before, body)
-            return fill_in(kind.kind, body)
+            filled = fill_in(kind.kind, body)
+            if found := builtin_rules.problems(kind.kind, filled, before):
+                raise invalid(kind.kind, kind.group, name, found)
+            return filled
         self._check_unknown(kind, body)
         metadata = body["metadata"]
         value = schemas.prune(kind.schema, {key: item for key, item in body.items() if key != "metadata"})
@@ -281,33 +282,6 @@ def _only(applied: Body, subresource: str, kind: Kind) -> Body:
     if subresource == "status":
         return {"status": body.get("status") or {}}
     return {key: value for key, value in body.items() if key != "status" or not kind.status}
-
-
-def _check_immutable(kind: Kind, before: Body, after: Body) -> None:
-    """What can't be changed in built-in kinds."""
-    name = after["metadata"]["name"]
-    if kind.kind == "Deployment" and before["spec"]["selector"] != after["spec"]["selector"]:
-        raise invalid(
-            kind.kind, kind.group, name, [("spec.selector", "FieldValueInvalid", "Invalid value: field is immutable")]
-        )
-    if kind.kind == "PersistentVolumeClaim":
-        old, new = before["spec"], after["spec"]
-        if schemas_quantity(new["resources"]["requests"]["storage"]) < schemas_quantity(
-            old["resources"]["requests"]["storage"]
-        ):
-            message = "Forbidden: field can not be less than status.capacity"
-            raise invalid(
-                kind.kind, kind.group, name, [("spec.resources.requests.storage", "FieldValueForbidden", message)]
-            )
-
-
-def schemas_quantity(text: Any) -> float:
-    """A storage size in bytes."""
-    units = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
-    for unit, factor in units.items():
-        if str(text).endswith(unit):
-            return float(str(text).removesuffix(unit)) * factor
-    return float(text)
 
 
 def _patched(kind: Kind, before: Body, patch: Any, content_type: str) -> Body:
