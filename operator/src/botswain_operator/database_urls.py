@@ -8,7 +8,7 @@ from botswain_operator.errors import DatabaseUrlError
 
 Address = tuple[str, int]
 DEFAULT_PORT = 5432
-_SCHEMES = ("postgresql", "postgres")
+_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")  # what the orchestrator takes
 
 
 def addresses_of(url: str) -> tuple[Address, ...]:
@@ -21,7 +21,7 @@ def addresses_of(url: str) -> tuple[Address, ...]:
         parts = urlsplit(url.strip())
     except ValueError:
         raise DatabaseUrlError("is not a URL") from None
-    if parts.scheme.split("+")[0] not in _SCHEMES:
+    if parts.scheme not in _SCHEMES:
         raise DatabaseUrlError("is not a postgresql:// URL")
     query = parse_qs(parts.query)
     ports = {port for value in query.get("port", []) for port in value.split(",")}

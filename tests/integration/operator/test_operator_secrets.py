@@ -91,7 +91,7 @@ async def test_missing_secret_is_named_and_waited_for(world: World) -> None:
 async def test_model_key_and_database_url_roll_the_orchestrator(world: World) -> None:
     """A changed key or URL rolls the orchestrator; PostgreSQL needs no volume and rolls without a gap."""
     world.secret("model", **{"api-key": "one"})
-    world.secret("database", url="postgresql+asyncpg://bot:pw@db.example.com:6432/bots")
+    world.secret("database", url="postgresql://bot:pw@db.example.com:6432/bots")
     world.bot(
         agent={"model": "openai:gpt-x", "apiKeySecretRef": {"name": "model"}},
         database={"urlSecretRef": {"name": "database"}},
@@ -105,7 +105,7 @@ async def test_model_key_and_database_url_roll_the_orchestrator(world: World) ->
     assert 6432 in [port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]]
     for secret, value in (
         ("model", {"api-key": "two"}),
-        ("database", {"url": "postgresql+asyncpg://bot:pw2@db.example.com:6432/bots"}),
+        ("database", {"url": "postgresql://bot:pw2@db.example.com:6432/bots"}),
     ):
         before = secret_hash(world, "harbour-orchestrator")
         world.secret(secret, **value)

@@ -28,7 +28,7 @@ def test_each_server_is_found(url: str, addresses: list[tuple[str, int]]) -> Non
 
 
 @pytest.mark.parametrize(
-    "url", ["sqlite:///data/bots.db", "mysql://u:secret@h/d", "secret", "postgresql://u:secret@h:x/d"]
+    "url", ["sqlite:///data/bots.db", "postgresql+asyncpg://u:secret@h/d", "secret", "postgresql://u:secret@h:x/d"]
 )
 def test_anything_else_is_refused_without_telling_it(url: str) -> None:
     """The error says what is wrong and nothing of what the Secret holds."""
