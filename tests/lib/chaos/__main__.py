@@ -35,6 +35,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--faults", nargs="+", choices=list(FAULTS), default=list(FAULTS), help="only these (default: all)"
     )
+    parser.add_argument("--keep-logs", action="store_true", help="keep the logs of a run that was ok, too")
     return parser.parse_args(arguments)
 
 
@@ -61,7 +62,7 @@ async def main(options: argparse.Namespace) -> int:
     for name in options.layout or LAYOUTS:
         say(f"chaos: {name}, SEED={seed}")
         amounts = (options.steps, options.rate, options.spacing, options.seconds)
-        terms = Terms(LAYOUTS[name], seed, *amounts, faults=tuple(options.faults))
+        terms = Terms(LAYOUTS[name], seed, *amounts, faults=tuple(options.faults), keep_logs=options.keep_logs)
         result = await run(terms)
         results.append(result)
         say(json.dumps(result, ensure_ascii=False))

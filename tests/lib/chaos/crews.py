@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import signal
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -23,12 +22,11 @@ START_DEADLINE = 120.0
 
 @dataclass(frozen=True, slots=True)
 class HandOver:
-    """A process that was asked to end while another could take over. `at` is when, in seconds since 1970."""
+    """A process that was asked to end while another could take over."""
 
     old: Life
     shard_ids: tuple[int, ...]
     shard_count: int
-    at: float
 
 
 class NotReadyError(Exception):
@@ -96,7 +94,7 @@ class Crew:
         await self._until_ready([new], READY_DEADLINE)
         life = old.life
         if life is not None and not broken:
-            self.hand_overs.append(HandOver(life, shard_ids, count, time.time()))
+            self.hand_overs.append(HandOver(life, shard_ids, count))
         ending = asyncio.create_task(old.end())
         if broken:
             await asyncio.sleep(0)

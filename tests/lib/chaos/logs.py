@@ -74,18 +74,24 @@ def trail(asked: Asked, lines: Iterable[Line]) -> list[str]:
     return [head + (", ".join(sorted(ids)) or "none: no process has logged it"), *map(str, found[-TRAIL:])]
 
 
-def hand_over_gap(hand_over: HandOver, lines: Sequence[Line], channels: frozenset[str]) -> float | None:
-    """Milliseconds between the last event that the old process received and the first that another did, in the channels of its
-    shards; None when it received none, or nobody came after it.
+def hand_over_gap(hand_over: HandOver, lines: Sequence[Line]) -> float | None:
+    """Milliseconds in which nobody read the shards: from the moment at which the old process stopped to the RESUMED of the last
+    of them at another; None when one of those isn't in the logs.
     """
     file = hand_over.old.log.name.removesuffix(".log")
-    mine = [
-        line
-        for line in lines
-        if line.fields.get("event") == "event_received" and line.fields.get("channel") in channels
-    ]
-    last = max((line.at for line in mine if line.file == file), default=None)
-    if last is None:
+    stopped = next(
+        (line.at for line in lines if line.file == file and line.fields.get("event") == "service_draining"), None
+    )
+    if stopped is None:
         return None
-    first = min((line.at for line in mine if line.file != file and line.at > last), default=None)
-    return None if first is None else 1000 * (first - last)
+    connected = {
+        line.fields["shard"]: line.at
+        for line in reversed(lines)
+        if line.at > stopped
+        and line.file != file
+        and line.fields.get("event") == "shard_connected"
+        and line.fields.get("shard_count") == hand_over.shard_count
+    }
+    if not connected.keys() >= set(hand_over.shard_ids):
+        return None
+    return 1000 * (max(connected[shard] for shard in hand_over.shard_ids) - stopped)

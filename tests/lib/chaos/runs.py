@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +52,7 @@ class Terms:
     spacing: float
     seconds: float
     faults: tuple[str, ...] = tuple(FAULTS)
+    keep_logs: bool = False
 
 
 def say(text: str) -> None:
@@ -73,17 +74,16 @@ async def run(terms: Terms) -> dict[str, Any]:
         await crew.end()
         stats, left = await discord.stats(), await discord.identifies_left()
         verdict = judge(load.asked, await discord.said_by_the_bot())
-        channels = await _channels_of_shards(discord)
     problems += crashes(crew) + _identify_problems(stats, left, crew, deeds)
     lines = logs.read(folder / "logs")
-    gaps = [logs.hand_over_gap(one, lines, channels(one.shard_ids, one.shard_count)) for one in crew.hand_overs]
+    gaps = [logs.hand_over_gap(one, lines) for one in crew.hand_overs]
     for number in _bad(verdict)[:SHOWN]:
         asked = next(one for one in load.asked if one.question.number == number)
         say("\n".join(logs.trail(asked, lines)) + "\n")
     result = _result(terms, verdict, deeds, stats, [gap for gap in gaps if gap is not None])
     result |= {"seconds": round(time.monotonic() - began), "paused_s": round(load.paused), "problems": problems[:20]}
     result["ok"] = verdict.ok and not problems
-    if result["ok"]:
+    if result["ok"] and not terms.keep_logs:
         shutil.rmtree(folder)
     else:
         result["logs"] = str(folder)
@@ -179,17 +179,6 @@ async def _come_to_rest(crew: Crew, discord: Discord, load: Load) -> list[str]:
             break
         await asyncio.sleep(LOOK_EVERY)
     return problems
-
-
-async def _channels_of_shards(discord: Discord) -> Callable[[tuple[int, ...], int], frozenset[str]]:
-    """Which channels some shards look after."""
-    state = await discord.sim("GET", "/state")
-
-    def of(shard_ids: tuple[int, ...], count: int) -> frozenset[str]:
-        guilds = [guild for guild in state["guilds"] if (int(guild["id"]) >> 22) % count in shard_ids]
-        return frozenset(str(channel["id"]) for guild in guilds for channel in guild["channels"])
-
-    return of
 
 
 def _identify_problems(stats: dict[str, Any], left: tuple[int, int], crew: Crew, deeds: Deeds) -> list[str]:
