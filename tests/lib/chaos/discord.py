@@ -18,6 +18,8 @@ from chaos.waiting import until
 
 START_DEADLINE = 60.0
 PAGE = 1000
+NONCE_WINDOW = 65
+"""Seconds for which the simulator remembers nonces: hardly longer than the platform relies on."""
 
 
 class Discord:
@@ -92,7 +94,7 @@ async def running_discord(folder: Path, http: httpx.AsyncClient) -> AsyncIterato
     with (folder / "simulator.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "botswain_simulator", "--port", "0", "--port-file", str(port_file)),
-            *("--world", str(folder / "world.json"), "--rate-limits", "relaxed", "--log-level", "info"),
+            *("--world", str(folder / "world.json"), "--rate-limits", "relaxed", "--nonce-window", str(NONCE_WINDOW)),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
