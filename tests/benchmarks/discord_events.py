@@ -20,6 +20,8 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 ROUNDS = 2
+GRACE = 10.0
+"""Seconds a process has to end by itself."""
 SECRET = "a-secret-of-the-benchmark-that-is-long"
 
 
@@ -72,8 +74,9 @@ async def feeder() -> None:
         }
         print(json.dumps(variables), flush=True)
         while line := await asyncio.to_thread(sys.stdin.readline):
-            (session,) = simulator.hub.sessions.values()
+            (session,) = (each for each in simulator.hub.sessions.values() if each.sink is not None)
             await feed(session, build_frames(simulator, int(line)))
+            print("fed", flush=True)
 
 
 async def forward() -> None:
@@ -157,21 +160,28 @@ class Child:
     def end(self) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait()
+        try:
+            self._process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 def run(mode: str, feeder: Child, variables: str, events: int) -> dict[str, float]:
     """What `events` messages took, after some to warm up."""
     child = Child(mode)
-    child.tell(variables)
-    assert child.hear() == "ready"
     figures: dict[str, float] = {}
-    for count in (2_000, events):
-        child.tell(str(count))
-        assert child.hear() == "go"
-        feeder.tell(str(count))
-        figures = json.loads(child.hear())
-    child.end()
+    try:
+        child.tell(variables)
+        assert child.hear() == "ready"
+        for count in (2_000, events):
+            child.tell(str(count))
+            assert child.hear() == "go"
+            feeder.tell(str(count))
+            assert feeder.hear() == "fed"
+            figures = json.loads(child.hear())
+    finally:
+        child.end()
     return figures
 
 
