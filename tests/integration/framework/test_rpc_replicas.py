@@ -4,6 +4,7 @@ import asyncio
 import datetime
 import ipaddress
 import os
+import signal
 import socket
 import sys
 from collections import Counter
@@ -151,6 +152,25 @@ async def test_a_connection_that_breaks_is_replaced_by_one_to_another_replica(re
     await peer.close()
 
 
+async def test_a_replica_that_stands_still_is_left_for_another(replicas):
+    """Its connection stays open and nobody answers: the stream on it ends, and the next call goes to the other."""
+    program = [sys.executable, "-c", SERVER, SECRET]
+    frozen = await asyncio.create_subprocess_exec(*program, stdout=asyncio.subprocess.PIPE)
+    frozen_port = (await frozen.stdout.readline()).decode().strip()
+    await replicas["b"].stop()
+    peer = connect(f"{url_of(replicas['b'])},127.0.0.1:{frozen_port}", TOKENS, variable="X")
+    assert await who(peer) == "frozen"
+    held = peer.channel.unary_stream("/test.Who/hold")(b"", metadata=peer.metadata())
+    frozen.send_signal(signal.SIGSTOP)
+    await replicas["b"].start()
+    with pytest.raises(grpc.aio.AioRpcError):
+        await asyncio.wait_for(held.read(), 60)
+    assert await who(peer) == "b"
+    await peer.close()
+    frozen.kill()
+    await frozen.communicate()
+
+
 async def test_connections_spread_over_the_replicas(replicas):
     """Not all of them try the first address first."""
     found = Counter()
@@ -187,6 +207,32 @@ async def test_addresses_of_both_kinds_go_together():
         await replica.stop()
 
 
+SERVER = """
+import asyncio, sys
+import grpc
+from botswain_services.auth import TokenVerifier
+from botswain_services.rpc import RpcServer
+
+async def who(request, context):
+    return b"frozen"
+
+async def hold(request, context):
+    await asyncio.Event().wait()
+    yield b""
+
+def add(servicer, server):
+    handlers = {"who": grpc.unary_unary_rpc_method_handler(who), "hold": grpc.unary_stream_rpc_method_handler(hold)}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Who", handlers),))
+
+async def main():
+    server = RpcServer("127.0.0.1", 0, TokenVerifier(sys.argv[1], audience="echo"))
+    server.add_servicer("test.Who", add, None)
+    await server.start()
+    print(server.port, flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
 CLIENT = """
 import asyncio, sys
 from botswain_services.auth import TokenIssuer

@@ -23,8 +23,10 @@ from botswain_services.errors import SettingsError
 
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 CHANNEL_OPTIONS: list[tuple[str, int | str]] = [
-    ("grpc.keepalive_time_ms", 20_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
+    # A peer whose machine is gone, or that stands still, is missed within the ten seconds that leases and claims last.
+    ("grpc.keepalive_time_ms", 5_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.http2.ping_timeout_ms", 5_000),  # of any ping: while another is under way, gRPC sends none to keep alive
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     # A peer that restarts is back within a second or two; waiting up to gRPC's default two minutes would look like an outage.

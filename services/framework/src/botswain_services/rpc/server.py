@@ -180,8 +180,8 @@ class RpcServer:
                 ("grpc.so_reuseport", 0),  # else a second process would share a taken port in silence
                 ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
                 ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-                # Peers ping every 20 s, streams idle or not.
-                ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+                # Peers ping every 5 s, streams idle or not.
+                ("grpc.http2.min_ping_interval_without_data_ms", 2_000),
                 ("grpc.keepalive_permit_without_calls", 1),
             ],
         )
