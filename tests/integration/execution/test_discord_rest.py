@@ -206,10 +206,13 @@ async def test_what_this_process_sent_is_known_without_asking(
 
 
 async def test_a_channel_that_cannot_be_looked_at_is_not_written_to(rest: DiscordRest, fake_discord: Any) -> None:
-    """Rather an error than a second answer."""
+    """Rather an error than a second answer; one that says that another attempt may have more luck."""
     fake_discord.answers += [(200, {}, {"id": "7"}), *[UNAVAILABLE] * 4]
-    with pytest.raises(DiscordError, match=r"may have been sent before, and that can't be found out: .*answered 503"):
+    with pytest.raises(
+        DiscordError, match=r"may have been sent before, and that can't be found out: .*answered 503"
+    ) as caught:
         await rest.send_message("1", "hello", attempted(LONG_AGO))
+    assert caught.value.transient
     assert {asked.method for asked in fake_discord.asked} == {"GET"}
 
 

@@ -139,7 +139,10 @@ class DiscordRest:
                     break
                 after = str(page[-1]["id"])
         except DiscordError as error:
-            raise DiscordError(f"The message may have been sent before, and that can't be found out: {error}") from None
+            raise DiscordError(
+                f"The message may have been sent before, and that can't be found out: {error}",
+                transient=error.transient,
+            ) from None
         return None
 
     async def _own_id(self, meta: CallMeta) -> str:
