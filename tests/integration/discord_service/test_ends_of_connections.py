@@ -103,3 +103,36 @@ async def test_a_bot_that_is_refused_does_not_come_back(
     assert setting in str(failure)
     assert [event.content for event in ledger.events] == ["before"]
     assert discord.counts["connections"] == 1
+
+
+@pytest.mark.parametrize(
+    ("spec", "identifies"),
+    [
+        ({"kind": "drop"}, 1),
+        ({"kind": "reconnect"}, 1),
+        ({"kind": "invalid_session", "resumable": True}, 1),
+        ({"kind": "close", "code": 4000}, 1),
+        ({"kind": "invalid_session", "resumable": False}, 2),
+        ({"kind": "close", "code": 4007}, 2),
+        ({"kind": "close", "code": 4009}, 2),
+    ],
+    ids=lambda value: name(value) if isinstance(value, dict) else str(value),
+)
+async def test_a_resume_that_does_not_work_at_once(
+    run_adapter: RunAdapter, discord: Discord, ledger: PublishOrchestrator, spec: dict[str, Any], identifies: int
+) -> None:
+    """A new process RESUMEs from the cursor, and Discord ends the connection: once more, or, where the session is gone, anew."""
+    first = run_adapter(ledger.url)
+    await first.connected()
+    discord.say("before")
+    await until(lambda: ledger.events, "the first message")
+    await first.stop()
+    discord.say("meanwhile")
+    await discord.fault(when="resume", count=1, **spec)
+    second = run_adapter(ledger.url)
+    await second.connected()
+    discord.say("after")
+    expected = ["before", "meanwhile", "after"]
+    await until(lambda: len(ledger.events) == len(expected), "every message")
+    assert [event.content for event in ledger.events] == expected
+    assert discord.counts["identifies"] == identifies
