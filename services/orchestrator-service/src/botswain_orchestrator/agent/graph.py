@@ -155,7 +155,8 @@ class Agent:
         return {"messages": Overwrite(trimmed(state["messages"], self._history_limit))}
 
 
-def _after_model(state: Conversation) -> Literal["tools", "deliver"]:
+async def _after_model(state: Conversation) -> Literal["tools", "deliver"]:
+    """A coroutine, because LangGraph takes plain functions to a thread and back."""
     answer = state["messages"][-1]
     assert isinstance(answer, AIMessage)
     return "tools" if answer.tool_calls or answer.invalid_tool_calls else "deliver"
