@@ -143,6 +143,7 @@ def test_environment_is_what_the_services_read() -> None:
     assert orchestrator["MODEL_BASE_URL"] == "http://vllm.models:8000/v1"
     assert orchestrator["SYSTEM_PROMPT"] == {"configMapKeyRef": {"name": "harbour-config", "key": "system-prompt"}}
     assert orchestrator["DATABASE_URL"] == {"secretKeyRef": {"name": "db", "key": "url"}}
+    assert orchestrator["REPLICA_NAME"] == {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}
     assert "DISCORD_BOT_TOKEN" not in orchestrator
     execution = env(found["Deployment", "harbour-execution"])
     assert execution["MCP_SERVERS_CONFIG"] == "/etc/botswain/mcp_servers.json"

@@ -28,6 +28,10 @@ def from_config(name: str, config_map: str, key: str) -> Manifest:
     return {"name": name, "valueFrom": {"configMapKeyRef": {"name": config_map, "key": key}}}
 
 
+def from_pod(name: str, path: str) -> Manifest:
+    return {"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}}
+
+
 def pod_template(
     bot: Bot,
     defaults: Defaults,

@@ -16,7 +16,7 @@ from botswain_operator.resources.config import (
     volume_name,
 )
 from botswain_operator.resources.defaults import Defaults
-from botswain_operator.resources.pods import from_config, from_secret, pod_template, value
+from botswain_operator.resources.pods import from_config, from_pod, from_secret, pod_template, value
 from botswain_operator.sharding import ShardSet
 from botswain_operator.spec import INTENT_NAMES, Bot
 
@@ -103,6 +103,8 @@ def orchestrator_deployment(bot: Bot, defaults: Defaults, observed: Observed) ->
         env.append(
             from_secret("DATABASE_URL", bot.spec.database.url_secret_ref.name, bot.spec.database.url_secret_ref.key)
         )
+        # A container that crashed goes on at once where its last process was, without waiting for that one's lease.
+        env.append(from_pod("REPLICA_NAME", "metadata.name"))
     template = pod_template(
         bot,
         defaults,
