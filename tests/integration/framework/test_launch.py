@@ -17,7 +17,7 @@ from launchables import Bare, Calculator, FailsToBuild, FailsToStart, Leaves, Ne
 HERE = Path(__file__).parent
 
 
-def wait_until(condition, seconds=20.0):
+def wait_until(condition, seconds=60.0):
     """Wait for a condition, with a deadline."""
     deadline = time.monotonic() + seconds
     while not condition():
