@@ -60,6 +60,10 @@ bench-execution: $(STAMP) ## Tool calls through execution-service, beside the SD
 bench-operator: $(STAMP) ## The operator with 1,000 bots on the API server emulator; a JSON line last
 	@$(BIN)/python tests/benchmarks/bench_operator.py $(ARGS)
 
+.PHONY: check-policies
+check-policies: $(STAMP) ## checkov on the chart, on what the operator makes, and on the Dockerfile (makes an environment for it at first)
+	@$(BIN)/python tests/checks/policies.py
+
 .PHONY: e2e
 e2e: $(STAMP) ## The whole life of a bot on the cluster of KUBECONFIG (tests/e2e/cluster/README.md)
 	@BOTSWAIN_E2E=1 $(BIN)/pytest tests/e2e/cluster -x $(ARGS)
