@@ -182,6 +182,20 @@ def _program(rule: str) -> cel.Program:
     return cel.compile(rule)
 
 
+@lru_cache(maxsize=512)
+def _members(rule: str) -> frozenset[str] | None:
+    """The members of `self` that a rule names; None if it uses `self` as a whole."""
+    if re.search(r"\bself\b(?!\.)", rule):
+        return None
+    return frozenset(re.findall(r"\bself\.(\w+)", rule))
+
+
+def _seen_by(rule: str, value: Any) -> Any:
+    """What a rule sees of a value: the members it names, since to hand over the rest is most of what a rule takes."""
+    members = _members(rule) if isinstance(value, dict) else None
+    return value if members is None else {key: item for key, item in value.items() if key in members}
+
+
 def _rules(schema: Mapping[str, Any], value: Any, old: Any, path: str) -> Iterator[Problem]:
     where = path.lstrip(".") or "<nil>"
     if old is not None and old == value:
@@ -189,7 +203,7 @@ def _rules(schema: Mapping[str, Any], value: Any, old: Any, path: str) -> Iterat
     for rule in schema.get("x-kubernetes-validations") or []:
         if "oldSelf" in rule["rule"] and old is None:
             continue
-        context = {"self": value, **({"oldSelf": old} if old is not None else {})}
+        context = {"self": _seen_by(rule["rule"], value), **({"oldSelf": old} if old is not None else {})}
         try:
             held = _program(rule["rule"]).execute(context)
         except (RuntimeError, ValueError, TypeError) as error:
@@ -198,7 +212,7 @@ def _rules(schema: Mapping[str, Any], value: Any, old: Any, path: str) -> Iterat
         if held is not True:
             expression = rule.get("messageExpression")
             message = (
-                _program(expression).execute(context)
+                _program(expression).execute({**context, "self": value})
                 if expression
                 else rule.get("message", f"failed rule: {rule['rule']}")
             )

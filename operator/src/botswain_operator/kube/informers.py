@@ -31,6 +31,7 @@ STEADY_SECONDS = 1.0
 ABSENT_SECONDS = 60
 """How often an optional kind that the cluster doesn't have is looked for."""
 Key = tuple[str, str]
+_NOT_KEPT = frozenset({"managedFields", "resourceVersion"})
 
 
 @dataclass(slots=True)
@@ -42,12 +43,16 @@ class Entry:
     bot: str
     """Name of the bot it belongs to, by its label."""
     raw: bytes
-    """The object as compressed JSON without managedFields; empty where only metadata is watched."""
+    """The object as compressed JSON, without its status, managedFields and version; empty where only metadata is watched."""
+    status: bytes = b"{}"
     confirmed: str | None = None
     """Hash of the manifest that this version was found to say already."""
+    reading: Any = None
+    """What was made of the object, for who keeps that with it."""
 
     def body(self) -> dict[str, Any]:
         found: dict[str, Any] = orjson.loads(zlib.decompress(self.raw))
+        found["status"] = orjson.loads(self.status)
         return found
 
 
@@ -174,13 +179,16 @@ class Informer:
         if known and known.uid == metadata["uid"] and not is_newer(metadata["resourceVersion"], known.version):
             return
         bot = (metadata.get("labels") or {}).get(names.LABEL_BOT, "")
-        raw = b""
+        entry = Entry(metadata["uid"], metadata["resourceVersion"], bot, b"")
         if not self._metadata_only:
-            slim = {name: value for name, value in metadata.items() if name != "managedFields"}
-            raw = zlib.compress(orjson.dumps({**item, "metadata": slim}), 1)
+            slim = {name: value for name, value in metadata.items() if name not in _NOT_KEPT}
+            entry.raw = zlib.compress(orjson.dumps({**item, "metadata": slim, "status": None}), 1)
+            entry.status = orjson.dumps(item.get("status") or {})
+        if known and known.raw == entry.raw:
+            entry.confirmed = known.confirmed  # only its status has changed
         if known and known.bot != bot:
             self._forget(key, known)
-        self._entries[key] = Entry(metadata["uid"], metadata["resourceVersion"], bot, raw)
+        self._entries[key] = entry
         if bot:
             self._by_bot.setdefault((key[0], bot), set()).add(key[1])
         if tell:
