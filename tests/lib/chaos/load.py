@@ -66,8 +66,7 @@ class Load:
         """Wait until nothing is outstanding; False when that takes longer than `deadline` seconds."""
 
         async def answered() -> bool:
-            self._check()
-            return self.answers >= self._sends
+            return (await self._discord.stats())["messages"]["by_bots"] >= self._sends
 
         return await until(answered, deadline)
 

@@ -129,10 +129,11 @@ async def _break_things(terms: Terms, crew: Crew, load: Load, deeds: Deeds, fold
     faults = [fault for fault in terms.faults if fault not in terms.layout.without]
     plan = make_plan(terms.seed, steps=terms.steps, spacing=terms.spacing, faults=faults)
     problems: list[str] = []
+    await load.write(channels)
+    if not await load.until_answered(WARM_UP_DEADLINE):
+        return ["not every message was answered before the first fault"]
     load.start()
     try:
-        if not (await load.until(channels, WARM_UP_DEADLINE) and await load.until_answered(WARM_UP_DEADLINE)):
-            return ["nothing was answered before the first fault"]
         until = time.monotonic() + terms.seconds
         with (folder / "steps.log").open("w") as record:
             for number, step in enumerate(plan, 1):
