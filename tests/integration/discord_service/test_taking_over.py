@@ -218,6 +218,36 @@ async def test_a_session_that_expired_is_caught_up(
     await until(lambda: coordination(ledger).cursors[1, 0].session_id == session.id, "the new session's cursor")
 
 
+@pytest.mark.parametrize("known", [True, False], ids=["after messages", "before any message"])
+async def test_channels_made_while_nobody_ran_are_caught_up(
+    ledger: PublishOrchestrator, discord: Discord, run_adapter: RunAdapter, known: bool
+) -> None:
+    """A channel and a thread in which none was ever seen: what was written there while the session was lost is fetched."""
+    first = run_adapter(ledger.url)
+    await first.connected()
+    said = {}
+    if known:
+        discord.say("before")
+        said = {discord.channel().id: ["before"]}
+        await until(lambda: by_channel(ledger) == said, "the first message")
+    await until(lambda: coordination(ledger).cursors, "a cursor")
+    await first.stop()
+    world = discord.world
+    made = [world.add_channel(discord.guild, "new"), world.open_thread(discord.channel(), discord.ada, "thread")]
+    for channel in made:
+        for number in range(3):
+            discord.say(str(number), channel=channel)
+        said[channel.id] = ["0", "1", "2"]
+    await discord.fault(kind="expire_sessions")
+    second = run_adapter(ledger.url)
+    await second.connected()
+    discord.say("live", channel=made[0])
+    said[made[0].id].append("live")
+    await until(lambda: by_channel(ledger) == said, "every message, in order")
+    (session,) = discord.simulator.hub.sessions.values()
+    await until(lambda: coordination(ledger).cursors[1, 0].session_id == session.id, "the new session's cursor")
+
+
 async def test_a_process_that_dies_while_catching_up_leaves_it_to_the_next(
     ledger: PublishOrchestrator, discord: Discord, run_adapter: RunAdapter
 ) -> None:

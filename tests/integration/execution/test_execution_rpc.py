@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -36,6 +37,24 @@ async def test_tools_are_listed_with_schema_server_and_delivers(start_service: S
     states = {server.name: server for server in listed.servers}
     assert states["quirky"].available
     assert "was not found on the PATH" in states["broken"].reason
+
+
+async def test_no_list_is_given_without_a_required_servers_tools(
+    start_service: Start, quirky: Entry, tmp_path: Path
+) -> None:
+    """An agent that knows the half of its tools answers wrongly; so the list is UNAVAILABLE until the server has come up."""
+    countdown = tmp_path / "starts that fail"
+    countdown.write_text("1000")
+    failing = quirky(env={"FAIL_STARTS": str(countdown)}, required=True)
+    running = await start_service(late=failing, other=quirky())
+    await running.available("other")
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await running.tools()
+    assert error.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert "required servers have not told their tools yet: late (" in (error.value.details() or "")
+    countdown.write_text("0")
+    await running.available("late")
+    assert {tool.server for tool in (await running.tools()).tools} == {"late", "other"}
 
 
 async def test_call_gives_content_duration_and_server(start_service: Start, quirky: Entry) -> None:

@@ -105,6 +105,19 @@ async def test_odd_messages_are_passed_over() -> None:
     assert taken.ids == {"7": [2]}
 
 
+async def test_channels_are_added_until_it_is_over() -> None:
+    """Those that turn up while others are fetched; afterwards another has to begin."""
+    channels, taken = Channels(c7=range(1, 4), c8=range(1, 4), c9=range(1, 4)), Taken()
+    catching_up = catch_up(channels, taken, Mark("7", None, "1"))
+    assert catching_up.add([Mark("8", None, "2")])
+    running = asyncio.create_task(catching_up.run())
+    await asyncio.sleep(0)
+    assert catching_up.add([Mark("9", None, "2"), Mark("7", None, "1")])
+    await running
+    assert taken.ids == {"7": [2, 3], "8": [3], "9": [3]}
+    assert not catching_up.add([Mark("9", None, "2")])
+
+
 def test_marks_follow_what_was_seen() -> None:
     """From what the orchestrator told on; direct messages are shard 0's; odd payloads leave them as they are."""
     guild = str(1 << 22)

@@ -107,6 +107,9 @@ class CatchUp:
     ) -> None:
         self.held = 0
         """Live messages that wait."""
+        self._tasks: asyncio.TaskGroup | None = None
+        self._working = 0
+        self._over = False
         self._held: dict[str, list[Payload]] = {mark.channel_id: [] for mark in marks}
         self._marks = deque(marks)
         self._fetch = fetch
@@ -123,17 +126,37 @@ class CatchUp:
         self.held += 1
         return True
 
+    def add(self, marks: list[Mark]) -> bool:
+        """Catch up on further channels too; False when it is over."""
+        if self._over:
+            return False
+        for mark in marks:
+            if mark.channel_id not in self._held:
+                self._held[mark.channel_id] = []
+                self._marks.append(mark)
+        self._employ()
+        return True
+
     async def run(self) -> None:
         """Catch up on every channel."""
-        async with asyncio.TaskGroup() as tasks:
-            for _ in range(min(SIDE_BY_SIDE, len(self._marks))):
-                tasks.create_task(self._work())
+        async with asyncio.TaskGroup() as self._tasks:
+            self._employ()
+        self._over = True
+
+    def _employ(self) -> None:
+        if self._tasks is None:
+            return  # `run()` will
+        for _ in range(min(SIDE_BY_SIDE - self._working, len(self._marks))):
+            self._working += 1
+            self._tasks.create_task(self._work())
 
     async def _work(self) -> None:
         while self._marks:
             mark = self._marks.popleft()
             fetched = await self._catch_up(mark)
             await self._release(mark.channel_id, fetched)
+        self._working -= 1
+        self._over = not self._working
 
     async def _catch_up(self, mark: Mark) -> set[str]:
         """Take the messages after a mark; their ids."""

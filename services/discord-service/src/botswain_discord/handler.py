@@ -24,7 +24,7 @@ from google.protobuf.json_format import MessageToDict
 
 from botswain_discord import metrics
 from botswain_discord.backoff import reconnect_delay
-from botswain_discord.catch_up import PAGE, CatchUp, Marks
+from botswain_discord.catch_up import PAGE
 from botswain_discord.claims import Holding, ShardSet
 from botswain_discord.close_codes import REFUSED_TOKEN
 from botswain_discord.cursors import Place
@@ -36,6 +36,7 @@ from botswain_discord.names import EVENTS as NAME_EVENTS
 from botswain_discord.names import Names
 from botswain_discord.normalise import MessageContext, ignored_reason, normalise_message, payload_ids
 from botswain_discord.outbox import Session
+from botswain_discord.recovery import Recovery
 from botswain_discord.settings import DiscordSettings
 from botswain_discord.shards import Shard, ShardState
 from botswain_discord.websocket import ShardWebSocket
@@ -47,8 +48,6 @@ LIMIT_AGE = 5.0
 """Seconds for which Discord's word on the IDENTIFYs left is taken as new."""
 HELD_LIMIT = 10_000
 """Live messages that may wait for their channels to catch up before reading pauses."""
-HELD_TICK = 0.1
-"""Seconds between two looks at that number while reading pauses."""
 log = get_logger(__name__)
 T = TypeVar("T")
 
@@ -77,9 +76,7 @@ class DiscordGatewayHandler(discord.Client):
         self._pacer: IdentifyPacer | None = None
         self._permits_from = permits
         self._contexts: dict[int, MessageContext] = {}
-        self._marks = Marks()
-        self._catching_up: dict[int, tuple[CatchUp, asyncio.Task[None]]] = {}
-        self._failed: asyncio.Future[None]
+        self._recovery = Recovery(self._fetch_messages, self._take_fetched, gateway.wait_for_room)
         self._bot_user_id = ""
         self._event_lines = LineLimit(settings.event_log_rate, lambda count: log.info("events_not_logged", count=count))
         self._malformed_lines = LineLimit(
@@ -90,6 +87,7 @@ class DiscordGatewayHandler(discord.Client):
             "MESSAGE_UPDATE": self.on_message_edit,
             "MESSAGE_REACTION_ADD": self.on_reaction_add,
             "READY": self._on_ready,
+            "GUILD_CREATE": self._on_guild_create,
             "RESUMED": self._on_resumed,
         }
 
@@ -140,8 +138,7 @@ class DiscordGatewayHandler(discord.Client):
         """
         assert self._pacer is not None
         ids, count = self.shard_set
-        self._catching_up.clear()
-        self._marks = Marks(holding.channels)
+        failed = self._recovery.begin(holding.channels)
         permits = Permits(
             self._permits_from,
             self._settings.discord_application_id,
@@ -150,7 +147,6 @@ class DiscordGatewayHandler(discord.Client):
             self._start_limit_now,
             self._pacer,
         )
-        self._failed = asyncio.get_running_loop().create_future()
         for shard_id in ids:
             self._contexts[shard_id] = MessageContext(
                 self._settings.discord_application_id, self._bot_user_id, shard_id, count, self.names
@@ -168,11 +164,11 @@ class DiscordGatewayHandler(discord.Client):
             )
         tasks = [asyncio.create_task(shard.run(), name=f"shard {shard.id}") for shard in self.shards.values()]
         try:
-            await asyncio.gather(*tasks, self._failed)
+            await asyncio.gather(*tasks, failed)
         finally:
-            tasks += [task for _, task in self._catching_up.values()]
             for task in tasks:
                 task.cancel()
+            tasks += self._recovery.cancel()
             await asyncio.wait(tasks)
 
     async def _start_limit_now(self) -> StartLimit:
@@ -199,13 +195,14 @@ class DiscordGatewayHandler(discord.Client):
         if cursor.HasField("state"):
             self.names.restore(MessageToDict(cursor.state))
         shard = cursor.shard
+        self._recovery.read_until(shard.id, cursor.updated_at.ToMilliseconds())
         return Session(shard.id, shard.count, cursor.session_id, cursor.resume_gateway_url), cursor.seq
 
     def places(self) -> Iterator[Place]:
         """Where each shard stands; all that was read up to there is in the outbox."""
         for shard in self.shards.values():
             place = shard.place
-            if place is not None and shard.id not in self._catching_up:
+            if place is not None and not self._recovery.behind(shard.id):
                 yield Place(*place, self.names.version, partial(self._state, shard.id))
 
     def _state(self, shard_id: int) -> dict[str, Any]:
@@ -292,16 +289,12 @@ class DiscordGatewayHandler(discord.Client):
     @property
     def full(self) -> bool:
         """Whether messages should wait: the outbox is full, or too many are held while channels catch up."""
-        return self._gateway.full or self._held() >= HELD_LIMIT
+        return self._gateway.full or self._recovery.held >= HELD_LIMIT
 
     async def wait_for_room(self) -> None:
         """Return once messages need not wait."""
         await self._gateway.wait_for_room()
-        while self._held() >= HELD_LIMIT:
-            await asyncio.wait([task for _, task in self._catching_up.values()], timeout=HELD_TICK)
-
-    def _held(self) -> int:
-        return sum(catch_up.held for catch_up, _ in self._catching_up.values()) if self._catching_up else 0
+        await self._recovery.wait_until_held_below(HELD_LIMIT)
 
     def handle_dispatch(self, event: str, payload: Any, origin: ShardWebSocket) -> None:
         """Handle one dispatch; whatever its payload holds, this doesn't raise."""
@@ -324,10 +317,9 @@ class DiscordGatewayHandler(discord.Client):
         """MESSAGE_CREATE: forward it, unless it isn't meant for an agent."""
         metrics.MESSAGES_RECEIVED.inc()
         shard_id = origin.shard_id or 0
-        catching_up = self._catching_up.get(shard_id)
-        if catching_up is None:
+        if self._recovery.idle or not self._recovery.behind(shard_id):
             self._take(payload, shard_id, origin.session, origin.sequence or 0)
-        elif not catching_up[0].hold(payload):
+        elif not self._recovery.hold(shard_id, payload):
             self._take(payload, shard_id, origin.session, 0)
 
     def _take(self, payload: dict[str, Any], shard_id: int, session: Session | None, seq: int) -> None:
@@ -337,7 +329,7 @@ class DiscordGatewayHandler(discord.Client):
             self._forward_event(self._normalize_message(payload, self._contexts[shard_id]), session, seq)
         else:
             metrics.IGNORED_BY_REASON[reason].inc()
-        self._marks.seen(payload)
+        self._recovery.seen(payload)
 
     def on_message_edit(self, payload: dict[str, Any], origin: ShardWebSocket) -> None:
         """MESSAGE_UPDATE: counted, not processed."""
@@ -379,42 +371,24 @@ class DiscordGatewayHandler(discord.Client):
         guilds = payload.get("guilds")
         log.info("session_started", shard=origin.shard_id, guilds=len(guilds) if isinstance(guilds, list) else None)
         self.shards[origin.shard_id or 0].connected("identify")
-        self._catch_up(origin.shard_id or 0, origin.session)
+        shard_id, count = origin.shard_id or 0, self.shard_set.of
+        self._recovery.session_started(payload, shard_id, count, origin.session)
+
+    def _on_guild_create(self, payload: dict[str, Any], origin: ShardWebSocket) -> None:
+        metrics.OTHERS_RECEIVED.inc()
+        self.names.feed("GUILD_CREATE", payload)
+        self._recovery.guild_told(payload, origin.shard_id or 0, origin.session)
 
     def _on_resumed(self, _payload: dict[str, Any], origin: ShardWebSocket) -> None:
         self.shards[origin.shard_id or 0].connected("resume")
 
     # -- catching up -----------------------------------------------------------------------------------------------------
 
-    def _catch_up(self, shard_id: int, session: Session | None) -> None:
-        """A new session has begun: fetch what came since the last message that was seen, in each channel."""
-        if shard_id in self._catching_up:
-            self._catching_up.pop(shard_id)[1].cancel()  # what it held is fetched now
-        marks = self._marks.of_shard(shard_id, self.shard_set.of)
-        if not marks:
-            return
-        log.info("catching_up", shard=shard_id, channels=len(marks))
-        take = partial(self._take_fetched, shard_id=shard_id, session=session)
-        catch_up = CatchUp(marks, self._fetch_messages, take, self._gateway.wait_for_room)
-        task = asyncio.create_task(catch_up.run(), name=f"catch up {shard_id}")
-        self._catching_up[shard_id] = (catch_up, task)
-        task.add_done_callback(partial(self._caught_up, shard_id))
-
-    def _caught_up(self, shard_id: int, task: asyncio.Task[None]) -> None:
-        if task.cancelled():  # not caught up: the cursor must stay where it is
-            return
-        error = task.exception()
-        if error is None:
-            del self._catching_up[shard_id]
-            log.info("caught_up", shard=shard_id)
-        elif not self._failed.done():
-            self._failed.set_exception(error)
-
     async def _fetch_messages(self, channel_id: str, after: str) -> list[dict[str, Any]]:
         found: Any = await self.http.logs_from(channel_id, PAGE, after=after)
         return list(found)
 
-    def _take_fetched(self, payload: dict[str, Any], *, shard_id: int, session: Session | None) -> None:
+    def _take_fetched(self, payload: dict[str, Any], shard_id: int, session: Session | None) -> None:
         try:
             self._take(payload, shard_id, session, 0)
         except Exception as error:  # noqa: BLE001 - as with a dispatch: one message must not hold up the channel

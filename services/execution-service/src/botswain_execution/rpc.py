@@ -44,7 +44,16 @@ class ExecutionServicer(execution_pb2_grpc.ExecutionServiceServicer):
     async def ListTools(  # noqa: N802 - gRPC's name
         self, request: execution_pb2.ListToolsRequest, context: Context
     ) -> execution_pb2.ListToolsResponse:
-        """The tools that agents may use, and how the servers do."""
+        """The tools that agents may use, and how the servers do.
+
+        UNAVAILABLE until those of every required server are known.
+        """
+        missing = [state for state in self._runtime.states() if state.required and not state.tools]
+        if missing:
+            words = ", ".join(f"{state.name} ({state.reason})" for state in missing)
+            await _abort(
+                context, grpc.StatusCode.UNAVAILABLE, f"required servers have not told their tools yet: {words}"
+            )
         return execution_pb2.ListToolsResponse(
             tools=[conversion.to_tool(tool) for tool in self._catalog.tools],
             servers=[conversion.to_status(state) for state in self._runtime.states()],
