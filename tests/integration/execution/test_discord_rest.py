@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -120,9 +121,10 @@ async def test_edits_are_repeated_after_a_failure(rest: DiscordRest, fake_discor
 
 
 class Channel:
-    """A channel's history, at a Discord that has forgotten its nonces; the bot is user 7."""
+    """A channel's history, at a Discord that has forgotten its nonces; the bot is user 7. Its clock may be `ahead`."""
 
     def __init__(self, fake_discord: Any) -> None:
+        self.ahead = timedelta(0)
         self.messages: list[dict[str, Any]] = []
         self.posted: list[str] = []
         self._fake = fake_discord
@@ -131,18 +133,19 @@ class Channel:
     def add(self, content: str, *, author: str = "7", at: datetime = LONG_AGO) -> str:
         """A message, written at that time; its id."""
         last = int(self.messages[-1]["id"]) if self.messages else 0
-        message_id = str(max(last + 1, (int(at.timestamp() * 1000) - 1_420_070_400_000) << 22))
+        message_id = str(max(last + 1, (int((at + self.ahead).timestamp() * 1000) - 1_420_070_400_000) << 22))
         self.messages.append({"id": message_id, "content": content, "author": {"id": author}})
         return message_id
 
     async def answer(self, request: Any) -> Any:
+        date = {"Date": format_datetime(NOW + self.ahead, usegmt=True)}
         if request.path.endswith("/users/@me"):
-            return (200, {}, {"id": "7"})
+            return (200, date, {"id": "7"})
         if request.method == "POST":
             self.posted.append((await request.json())["content"])
-            return (200, {}, {"id": self.add(self.posted[-1], at=NOW)})
+            return (200, date, {"id": self.add(self.posted[-1], at=NOW)})
         after, limit = int(request.query["after"]), int(request.query["limit"])
-        return (200, {}, [m for m in self.messages if int(m["id"]) > after][:limit][::-1])
+        return (200, date, [m for m in self.messages if int(m["id"]) > after][:limit][::-1])
 
 
 @pytest.fixture
@@ -170,6 +173,18 @@ async def test_a_message_that_was_not_sent_long_ago_is_sent(rest: DiscordRest, c
     channel.add("good bye")
     assert await rest.send_message("1", "hello", attempted(LONG_AGO)) == channel.messages[-1]["id"]
     assert channel.posted == ["hello"]
+
+
+@pytest.mark.parametrize("minutes", [-7, 7])
+async def test_a_clock_that_goes_wrong_does_not_hide_a_message(
+    rest: DiscordRest, channel: Channel, minutes: int
+) -> None:
+    """The answer's date tells how far Discord's clock is from this side's."""
+    channel.ahead = timedelta(minutes=minutes)
+    channel.add("pong", at=LONG_AGO - timedelta(seconds=5))
+    sent = channel.add("pong", at=LONG_AGO + timedelta(seconds=1))
+    assert await rest.send_message("1", "pong", attempted(LONG_AGO)) == sent
+    assert channel.posted == []
 
 
 async def test_a_busy_channel_is_looked_through_page_by_page(rest: DiscordRest, channel: Channel) -> None:

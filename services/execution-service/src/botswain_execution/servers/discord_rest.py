@@ -20,7 +20,15 @@ import httpx
 from botswain_execution.servers.calls import CallMeta, log
 from botswain_execution.servers.discord_errors import TOKEN_MISSING, TOKEN_REFUSED, DiscordError, explain
 from botswain_execution.servers.discord_limits import RateLimiter, Turn, WouldWaitError
-from botswain_execution.servers.discord_sent import MOST_PAGES, PAGE, SentMessages, is_same, look_after, must_look
+from botswain_execution.servers.discord_sent import (
+    MOST_PAGES,
+    PAGE,
+    SentMessages,
+    clock_difference,
+    is_same,
+    look_after,
+    must_look,
+)
 
 USER_AGENT = "DiscordBot (https://botswain.dev, 0.1.0)"
 """The form Discord asks for [reference, "User Agent"]."""
@@ -80,6 +88,8 @@ class DiscordRest:
         self._clock = clock
         self._sent = SentMessages()
         self._user_id = ""
+        self._told: tuple[str, datetime] = ("", datetime.now(UTC))
+        """The `Date` of Discord's last answer, and when it came."""
         self._refused_until = 0.0
         host = urlsplit(api_url).hostname or ""
         self._trace = not host.endswith(_DISCORD_HOSTS)
@@ -125,7 +135,7 @@ class DiscordRest:
         route = Route("GET", "/channels/{channel}/messages", channel_id)
         try:
             author_id = await self._own_id(meta)
-            after = look_after(meta.attempted_at)
+            after = look_after(meta.attempted_at, clock_difference(*self._told))
             for _ in range(MOST_PAGES):
                 query = {"after": after, "limit": str(PAGE)}
                 page = _messages(await self._request(route, None, meta, repeatable=True, query=query))
@@ -238,6 +248,7 @@ class DiscordRest:
                 route.method, self._api_url + route.path, json=body, params=query, headers=headers
             )
             outcome = {"status": response.status_code}
+            self._told = (response.headers.get("date", ""), self._clock())
         except httpx.TransportError as error:
             outcome = {"error": type(error).__name__, "level": "warning"}
             raise

@@ -14,12 +14,14 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 NONCE_LASTS = timedelta(seconds=60)
 """For this long Discord surely remembers a nonce; it says no more than "a few minutes"."""
-SLACK = timedelta(seconds=10)
-"""By how much this machine's clock may differ from Discord's."""
+SLACK = timedelta(seconds=2)
+"""What is unknown of the difference between the clocks: Discord tells its own in whole seconds. Short, since an equal text that
+was written shortly before an attempt would be taken for its message."""
 KEPT = 10_000
 PAGE = 100
 MOST_PAGES = 10
@@ -57,9 +59,23 @@ def must_look(attempted_at: datetime | None, now: datetime) -> bool:
     return attempted_at is not None and now - attempted_at > NONCE_LASTS
 
 
-def look_after(attempted_at: datetime) -> str:
-    """A snowflake before all messages that an attempt can have made [reference, "Snowflakes"]."""
-    return str(max(0, int((attempted_at - SLACK - _EPOCH) / timedelta(milliseconds=1))) << 22)
+def look_after(attempted_at: datetime, ahead: timedelta) -> str:
+    """A snowflake before all messages that an attempt can have made [reference, "Snowflakes"].
+
+    Args:
+        attempted_at: by this side's clock.
+        ahead: how much later it is by Discord's.
+    """
+    return str(max(0, int((attempted_at + ahead - SLACK - _EPOCH) / timedelta(milliseconds=1))) << 22)
+
+
+def clock_difference(date: str, now: datetime) -> timedelta:
+    """How much later it is by the clock of an answer's `Date` header (RFC 9110); none where that can't be read."""
+    try:
+        told = parsedate_to_datetime(date)
+    except ValueError:
+        return timedelta(0)
+    return told - now if told.tzinfo is not None else timedelta(0)
 
 
 def is_same(message: Mapping[str, Any], *, author_id: str, content: str) -> bool:
