@@ -16,9 +16,9 @@ RunAdapter = Callable[..., Adapter]
 
 @pytest.fixture
 async def discord() -> AsyncIterator[Discord]:
-    """A Discord that asks for a heartbeat every second."""
+    """A Discord that asks for a heartbeat every two seconds."""
     async with Simulator(
-        port=0, identify_interval=0.0, max_concurrency=16, rate_limits="off", heartbeat_interval=1.0
+        port=0, identify_interval=0.0, max_concurrency=16, rate_limits="off", heartbeat_interval=2.0
     ) as simulator:
         yield Discord(simulator)
 
@@ -64,13 +64,13 @@ async def test_a_connection_that_is_not_read_is_no_zombie(
         discord.say(str(number))
     await until(lambda: adapter.service.bot.shards[0].paused, "the pause")
     beats = discord.counts["heartbeats"]
-    await until(lambda: discord.counts["heartbeats"] >= beats + 5, "five heartbeats")
+    await until(lambda: discord.counts["heartbeats"] >= beats + 2, "two heartbeats")
     orchestrator.answering = True
     await orchestrator.stop()
     await orchestrator.start()
     await until(lambda: len(orchestrator.events) == 50, "every message")
     beats = discord.counts["heartbeats"]
-    await until(lambda: discord.counts["heartbeats"] >= beats + 3, "three heartbeats")
+    await until(lambda: discord.counts["heartbeats"] >= beats + 2, "two more")
     assert discord.counts["connections"] == 1
 
 
