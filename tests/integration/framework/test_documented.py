@@ -101,7 +101,7 @@ def test_an_example_of_the_reference_runs(tmp_path, source, guarded):
     file = tmp_path / "example.py"
     head, guard, main = source.partition('if __name__ == "__main__":\n')
     file.write_text(head + (guard + main if guarded else textwrap.dedent(main)))
-    run = subprocess.run([sys.executable, "-W", "error", str(file)], capture_output=True, text=True, timeout=60)
+    run = subprocess.run([sys.executable, "-W", "error", str(file)], capture_output=True, text=True, timeout=110)
     assert run.stdout == "done\n", run.stderr
     assert "Warning" not in run.stderr
 
@@ -129,7 +129,7 @@ def test_a_class_below_a_launch_is_named(tmp_path):
     """Another process reads a script down to its first launch; who defines a class below it learns how to mend that."""
     file = tmp_path / "example.py"
     file.write_text(LATE)
-    run = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, timeout=60)
+    run = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, timeout=110)
     assert "Late is not in" in run.stdout, run.stderr
     assert "below the first launch" in run.stdout
 
@@ -150,7 +150,7 @@ def test_a_module_of_a_package_can_launch_its_class(tmp_path):
         "    print(says.say())\n"
     )
     command = [sys.executable, "-m", "package.module"]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=110)
     assert run.stdout == "{'word': 'hello'}\n", run.stderr
 
 
@@ -161,6 +161,6 @@ def test_a_module_that_launches_while_it_is_imported_is_named(tmp_path):
     )
     (tmp_path / "example.py").write_text("import eager\n")
     command = [sys.executable, "example.py"]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=110)
     assert run.returncode == 1
     assert "LaunchError: Eager could not start: eager launches while it is imported" in run.stderr

@@ -19,7 +19,7 @@ def test_a_program_of_the_page_prints_what_it_says(tmp_path, program):
         (tmp_path / name).write_text(source)
     expected = next(output for name, _, output in BLOCKS if name == program)
     run = subprocess.run(
-        [sys.executable, "-W", "error", program], cwd=tmp_path, capture_output=True, text=True, timeout=60
+        [sys.executable, "-W", "error", program], cwd=tmp_path, capture_output=True, text=True, timeout=110
     )
     assert run.stdout == expected, run.stderr
     assert run.stderr == ""
