@@ -69,7 +69,7 @@ e2e: $(STAMP) ## The whole life of a bot on the cluster of KUBECONFIG (tests/e2e
 	@BOTSWAIN_E2E=1 $(BIN)/pytest tests/e2e/cluster -x $(ARGS)
 
 .PHONY: images
-images: ## Build the container images (CONTAINER_TOOL, IMAGE_REGISTRY, IMAGE_TAG, BASE_IMAGE)
+images: ## Build the container images (BUILDER, IMAGE_REGISTRY, IMAGE_TAG, BASE_IMAGE)
 	@tools/images $(ARGS)
 
 .PHONY: kind

@@ -1,5 +1,5 @@
 """The operator with many bots, against the API server emulator: how fast it makes them, how fast one change arrives, what it
-holds in memory, and what a restart writes. Prints progress, then one JSON line.
+holds in memory, and what a restart writes. Progress and figures go to standard error, one JSON line to standard output.
 
     python tests/benchmarks/bench_operator.py [--bots 1000] [--changes 200]
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
+import os
 import statistics
 import sys
 import time
@@ -18,8 +18,11 @@ from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "checks"))
 
-from measuring import cpu_seconds, memory_mib
+import uvloop
+from answers import percentile
+from measuring import Figure, cpu_seconds, memory_mib, report
 from operator_world.world import World, chart_roles, running
 
 LIMIT_SECONDS = 300.0
@@ -92,38 +95,59 @@ async def restart(world: World) -> tuple[int, float]:
     return len(writes), taken
 
 
-async def main(bots: int, count: int) -> None:
+async def measure(bots: int, count: int) -> list[Figure]:
     async with running(chart_roles(), LEASE_SECONDS="60") as world:
-        idle = memory_mib(world.operator.pid, "VmRSS")
-        before = cpu_seconds(world.operator.pid)
+        pid = world.operator.pid
+        idle = memory_mib(pid)
+        before = cpu_seconds(pid), cpu_seconds(os.getpid())
         rate = await burst(world, bots)
-        cpu = cpu_seconds(world.operator.pid) - before
-        print(f"burst: {bots} bots, {rate:.1f} bots/s, {len(world.emulator.writes())} writes", flush=True)
+        operator, server = (cpu_seconds(who) - start for who, start in zip((pid, os.getpid()), before, strict=True))
+        writes = len(world.emulator.writes())
+        print(f"burst: {bots} bots, {rate:.1f} bots/s, {writes} writes", file=sys.stderr, flush=True)
         await world.quiet()
         taken = sorted(await changes(world, count, bots))
-        print(f"one change: p50 {statistics.median(taken):.1f} ms", flush=True)
-        rss, peak = memory_mib(world.operator.pid, "VmRSS"), memory_mib(world.operator.pid, "VmHWM")
-        writes, seconds = await restart(world)
+        rss, peak = memory_mib(pid), memory_mib(pid, "VmHWM")
+        rewritten, seconds = await restart(world)
         defects = world.operator.defects()
-    result = {
-        "bots": bots,
-        "burst_bots_per_s": round(rate, 1),
-        "burst_bots_per_cpu_s": round(bots / cpu, 1),
-        "change_p50_ms": round(statistics.median(taken), 1),
-        "change_p99_ms": round(taken[int(len(taken) * 0.99) - 1], 1),
-        "rss_idle_mib": round(idle, 1),
-        "rss_mib": round(rss, 1),
-        "rss_peak_mib": round(peak, 1),
-        "restart_writes": writes,
-        "restart_seconds": round(seconds, 1),
-        "defects": len(defects),
+    assert not defects, defects
+    cost = {
+        "bots_per_cpu_second_of_the_operator": round(bots / operator, 1),
+        "bots_per_cpu_second_of_the_emulator": round(bots / server, 1),
+        "writes_a_bot": round(writes / bots, 1),
     }
-    print(json.dumps(result))
+    return [
+        Figure(name="burst", value=rate, unit="bots/s", aim=50, beside=cost),
+        Figure(name="one_change_p50", value=statistics.median(taken), unit="ms", aim=100, at_most=True),
+        Figure(name="one_change_p99", value=percentile(taken, 0.99), unit="ms", aim=300, at_most=True),
+        Figure(
+            name="rss",
+            value=rss,
+            unit="MiB",
+            aim=150,
+            at_most=True,
+            beside={"idle_mib": round(idle, 1), "peak_mib": round(peak, 1)},
+        ),
+        Figure(
+            name="writes_after_restart",
+            value=rewritten,
+            unit="writes",
+            aim=0,
+            at_most=True,
+            beside={"seconds": round(seconds, 1)},
+        ),
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("--bots", type=int, default=1000, help="how many bots (%(default)s)")
+    parser.add_argument("--changes", type=int, default=200, help="how many changes, one after another (%(default)s)")
+    options = parser.parse_args()
+    load = os.getloadavg()[0]
+    figures = uvloop.run(measure(options.bots, options.changes))
+    loads = {"load_before": round(load, 1), "load_after": round(os.getloadavg()[0], 1)}
+    report("operator", figures, bots=options.bots, **loads)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bots", type=int, default=1000)
-    parser.add_argument("--changes", type=int, default=200)
-    arguments = parser.parse_args()
-    asyncio.run(main(arguments.bots, arguments.changes))
+    main()

@@ -23,6 +23,9 @@ from botswain_operator.spec import Bot
 
 log = logging.getLogger(__name__)
 
+LEFT_REPLICAS = f"{names.FIELD_MANAGER}-replicas"
+"""Field manager that holds a number of replicas until an autoscaler changes it."""
+
 
 @dataclass(slots=True)
 class Done:
@@ -97,7 +100,8 @@ class Applier:
             applied = await self._client.apply(manifest, force=False)
         except Conflict as error:
             log.info("%s/%s: %s %s: taking over: %s", bot.namespace, bot.name, kind.kind, name, error)
-            await self._tell(bot, "FieldTakenOver", f"{kind.kind} {name}: {error}")
+            if f'"{LEFT_REPLICAS}"' not in str(error):
+                await self._tell(bot, "FieldTakenOver", f"{kind.kind} {name}: {error}")
             applied = await self._client.apply(manifest, force=True)
         metrics.WRITES.labels("apply", kind.kind).inc()
         self._cluster.seen(kind, applied)
@@ -119,7 +123,7 @@ class Applier:
             "spec": {"replicas": replicas},
         }
         try:
-            await self._client.apply(handed, force=False, manager=f"{names.FIELD_MANAGER}-replicas")
+            await self._client.apply(handed, force=False, manager=LEFT_REPLICAS)
         except Conflict as error:
             log.debug("the autoscaler has the replicas already: %s", error)
 

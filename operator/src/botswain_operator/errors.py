@@ -4,6 +4,7 @@ OperatorError
 ├── SettingsError       a setting of the process is missing or wrong
 ├── SpecError           a DiscordBot holds something that the schema should have refused
 ├── LeaseLost           another operator acts
+├── WatchLost           the API server gives no watch of DiscordBots any more: the kind or a right was taken away
 ├── DiscordError        Discord was asked and gave no usable answer
 │   └── InvalidToken    Discord refused the token
 ├── DatabaseUrlError    the Secret of a database URL holds something else
@@ -34,6 +35,10 @@ class SpecError(OperatorError):
 
 class LeaseLost(OperatorError):  # noqa: N818 - says what happened, as the rest of the tree
     """The lease could not be renewed in time, or someone else holds it."""
+
+
+class WatchLost(OperatorError):  # noqa: N818
+    """The API server gives no watch of DiscordBots any more: the kind or a right was taken away."""
 
 
 class DiscordError(OperatorError):

@@ -19,7 +19,7 @@ from typing import Any
 import kopf
 
 from botswain_operator import __version__, metrics
-from botswain_operator.errors import ApiError, NotFound, OperatorError, SettingsError
+from botswain_operator.errors import ApiError, NotFound, OperatorError, SettingsError, WatchLost
 from botswain_operator.handlers import make_registry, make_settings
 from botswain_operator.kube.client import KubeClient, backoff
 from botswain_operator.kube.connection import read_connection
@@ -225,13 +225,16 @@ async def _wait_for_bots_kind(client: KubeClient, scopes: tuple[str | None, ...]
 
 
 async def _watch_bots(reconciler: Reconciler, settings: Settings) -> None:
-    await kopf.operator(
-        registry=make_registry(reconciler),
-        settings=make_settings(),
-        standalone=True,
-        clusterwide=not settings.watch_namespaces,
-        namespaces=settings.watch_namespaces,
-    )
+    try:
+        await kopf.operator(
+            registry=make_registry(reconciler),
+            settings=make_settings(),
+            standalone=True,
+            clusterwide=not settings.watch_namespaces,
+            namespaces=settings.watch_namespaces,
+        )
+    except Exception as error:  # kopf's own have no public names
+        raise WatchLost(f"DiscordBots can't be watched any more: {error}") from error
     # kopf takes the signal handlers for itself, and ends in good order when it is told to.
     raise _StopAskedError
 
@@ -241,5 +244,7 @@ async def _resync(reconciler: Reconciler, scopes: tuple[str | None, ...], second
         await asyncio.sleep(seconds)
         try:
             await reconciler.sweep(scopes)
+        except NotFound as error:
+            raise WatchLost(f"DiscordBots can't be listed any more: {error}") from error
         except ApiError as error:
             log.warning("resync: %s", error)

@@ -262,6 +262,22 @@ async def test_lost_lease_ends_the_process(world: World) -> None:
     world.operator.log = [line for line in world.operator.log if line["level"] != "raw"]
 
 
+async def test_kind_that_is_taken_away_ends_the_process_in_words(world: World) -> None:
+    """Without its kind the operator has nothing to do: it ends, says why in a line, and is started anew to wait for it."""
+    world.bot()
+    await world.until(world.is_("Ready", "True"), "the bot is ready")
+    definitions = world.store.kinds["apiextensions.k8s.io", "customresourcedefinitions"]
+    world.emulator.writer.delete(definitions, "", "discordbots.botswain.dev", None)
+    world.store.drop_watches()
+    async with asyncio.timeout(40):
+        assert await world.operator.wait() == 1
+    await world.operator.stop()
+    said = [str(line["event"]) for line in world.operator.log if line["level"] == "raw"]
+    assert len(said) == 1
+    assert said[0].startswith("botswain-operator: WatchLost: DiscordBots can't be watched any more")
+    world.operator.log = [line for line in world.operator.log if line["level"] not in ("raw", "error")]
+
+
 async def test_kind_that_is_missing_is_waited_for(stage: World) -> None:
     """Without the CustomResourceDefinition the operator says what to apply, and starts when it is there."""
     definitions = stage.store.kinds["apiextensions.k8s.io", "customresourcedefinitions"]

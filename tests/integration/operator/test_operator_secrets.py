@@ -151,6 +151,8 @@ async def test_autoscaler_takes_over_the_replicas_there_are(world: World) -> Non
     await world.quiet()
     assert world.deployment("harbour-orchestrator")["spec"]["replicas"] == 4
     assert seen == {3, 4}
+    world.change(orchestrator={"autoscaling": None, "replicas": 2})
+    await world.until(lambda: world.deployment("harbour-orchestrator")["spec"]["replicas"] == 2, "it is scaled by hand")
 
 
 async def test_secrets_are_in_no_log_status_or_event(world: World) -> None:

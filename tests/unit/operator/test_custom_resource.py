@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import types
 import typing
 from collections.abc import Iterator
@@ -16,6 +17,26 @@ from pydantic import BaseModel
 
 SCHEMA = yaml.safe_load(CRD_FILE.read_text())["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
 SPEC = SCHEMA["properties"]["spec"]
+
+
+def bounded(schema: dict[str, Any], path: str = "") -> Iterator[str]:
+    """Fields that a rule reads and that have no bound: the API server refuses rules whose cost it can't estimate low enough."""
+    rules = "x-kubernetes-validations" in schema
+    if rules and schema.get("type") == "string" and "maxLength" not in schema:
+        yield path
+    for name, inner in (schema.get("properties") or {}).items():
+        yield from bounded(inner, f"{path}.{name}")
+    items, extra = schema.get("items"), schema.get("additionalProperties")
+    for inner, bound in ((items, "maxItems"), (extra, "maxProperties")):
+        if isinstance(inner, dict):
+            if bound not in schema and "x-kubernetes-validations" in json.dumps(inner):
+                yield f"{path} without {bound}"
+            yield from bounded(inner, f"{path}[]")
+
+
+def test_rules_have_bounds() -> None:
+    """Whatever a rule looks at is bounded in length and number."""
+    assert list(bounded(SPEC)) == []
 
 
 def problems(name: str = "harbour", **spec: Any) -> list[str]:
