@@ -105,6 +105,7 @@ class Simulator:
         self._forward: subprocess.Popen[bytes] | None = None
         self._client = httpx.Client(timeout=10)
         self._failures = 0
+        self.first = ""
 
     def close(self) -> None:
         if self._forward:
@@ -156,6 +157,7 @@ class Simulator:
     def conversation(self, text: str) -> None:
         """Say something, and wait for the answer; fail if it comes twice."""
         asked = self.say(text)
+        self.first = self.first or asked
         until(f"an answer to {text!r}", lambda: self.answers_after(asked), 60)
         assert len(self.answers_after(asked)) == 1
 
@@ -307,6 +309,15 @@ def test_wrong_token_is_told_and_mended(simulator: Simulator) -> None:
     kube("patch", "secret", f"{BOT}-token", "--type=merge", "--patch", json.dumps({"data": {"token": good}}))
     until("the token is accepted", lambda: condition("TokenValid").get("status") == "True", 120)
     simulator.conversation("Is the token right again?")
+
+
+def test_each_message_was_answered_once(simulator: Simulator) -> None:
+    """Through all of this, scaling, rolling and kills, every message got its answer, and none got two."""
+    found = simulator.ask("GET", f"/sim/channels/{simulator.channel()}/messages?limit=100&after={simulator.first}")
+    said = [message for message in found if not message["author"].get("bot")]
+    answers = [message for message in found if message["author"].get("bot")]
+    assert len(said) >= 7
+    assert len(answers) == len(said) + 1, "the first message is not in the list, its answer is"
 
 
 def test_paused_bot_stops_and_starts(simulator: Simulator) -> None:
