@@ -28,8 +28,9 @@ class Discord:
     def __init__(self, url: str, http: httpx.AsyncClient) -> None:
         self.url = url
         self.channels: list[str] = []
-        """Ids of the channels, those of different guilds by turns."""
+        """Ids of the channels and threads, those of different guilds by turns."""
         self._http = http
+        self._guilds: list[str] = []
 
     async def sim(self, method: str, path: str, body: Any = None) -> Any:
         """Call the control API."""
@@ -42,11 +43,23 @@ class Discord:
         state = await self.sim("GET", "/state")
         by_guild = [[str(channel["id"]) for channel in guild["channels"]] for guild in state["guilds"]]
         self.channels = [channel for row in zip(*by_guild, strict=True) for channel in row]
+        self._guilds = [str(guild["id"]) for guild in state["guilds"]]
 
     async def say(self, channel_id: str, text: str) -> str:
         """Write as a person; the message's id."""
         message = await self.sim("POST", f"/channels/{channel_id}/messages", {"content": text})
         return str(message["id"])
+
+    async def open_channel(self) -> None:
+        """Make a channel, or every other time a thread."""
+        number = len(self.channels)
+        if number % 2:
+            parent = self.channels[number // 2 % layouts.CHANNELS]
+            made = await self.sim("POST", f"/channels/{parent}/threads", {"name": f"thread-{number}"})
+        else:
+            guild = self._guilds[number // 2 % len(self._guilds)]
+            made = await self.sim("POST", f"/guilds/{guild}/channels", {"name": f"channel-{number}"})
+        self.channels.append(str(made["id"]))
 
     async def fault(self, **spec: Any) -> dict[str, Any]:
         """Have something go wrong."""

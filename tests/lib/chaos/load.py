@@ -97,6 +97,8 @@ class Load:
         return self._sends - self.answers <= MOST_UNANSWERED
 
     async def _ask(self, question: Question) -> None:
+        if question.channel == len(self._discord.channels):
+            await self._discord.open_channel()
         channel = self._discord.channels[question.channel]
         message = await self._discord.say(channel, question.text)
         self.asked.append(Asked(question, channel, message))

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 MARK = re.compile(r"\bq(\d+)\.(\d+)\b")
 KINDS = {"plain": 60, "two": 12, "three": 12, "long": 6, "edit": 10}
 """How often each kind is asked, in a hundred."""
+NEW_CHANNELS = 0.02
+"""Share of the questions that are the first in their channel."""
 LONG_LINES = 44
 _FILLER = "a line of an answer that takes more than one message"
 
@@ -31,14 +33,19 @@ class Question:
 
 
 def questions(seed: int, channels: int) -> Iterator[Question]:
-    """Questions without end; the first `channels` are plain ones, one for each channel."""
+    """Questions without end; the first `channels` are plain ones, one for each channel.
+
+    Now and then one goes to the channel after the last: to a new one. Later ones go there too.
+    """
     dice = random.Random(f"questions {seed}")
     for channel in range(channels):
         yield question(channel, channel, "plain")
     number = channels
     while True:
         (kind,) = dice.choices(list(KINDS), weights=list(KINDS.values()))
-        yield question(number, dice.randrange(channels), kind)
+        channel = channels if dice.random() < NEW_CHANNELS else dice.randrange(channels)
+        channels += channel == channels
+        yield question(number, channel, kind)
         number += 1
 
 

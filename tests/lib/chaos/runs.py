@@ -125,7 +125,7 @@ def _database(layout: Layout) -> contextlib.AbstractContextManager[PostgresServe
 
 async def _break_things(terms: Terms, crew: Crew, load: Load, deeds: Deeds, folder: Path) -> list[str]:
     """Follow the plan under load; what didn't go as it should."""
-    channels = layouts.GUILDS * layouts.CHANNELS_PER_GUILD
+    channels = layouts.CHANNELS
     faults = [fault for fault in terms.faults if fault not in terms.layout.without]
     plan = make_plan(terms.seed, steps=terms.steps, spacing=terms.spacing, faults=faults)
     problems: list[str] = []
@@ -170,7 +170,7 @@ async def _come_to_rest(crew: Crew, discord: Discord, load: Load) -> list[str]:
         await crew.until_ready()
     except NotReadyError as error:
         problems.append(f"after the last fault: {error}")
-    await load.write(len(discord.channels))
+    await load.write(layouts.CHANNELS)
     count, since = -1, time.monotonic()
     while time.monotonic() - since < IDLE:
         now = (await discord.stats())["messages"]["by_bots"]

@@ -81,9 +81,12 @@ def test_what_answers_nothing_is_strange() -> None:
 
 
 def test_the_seed_decides_the_questions() -> None:
-    """The same again, other ones for another seed; the first go to each channel once."""
-    first, again, other = (list(islice(questions(seed, 4), 60)) for seed in (1, 1, 2))
+    """The same again, other ones for another seed; the first go to each channel once, some later ones to new channels."""
+    first, again, other = (list(islice(questions(seed, 4), 600)) for seed in (1, 1, 2))
     assert first == again != other
+    used = [one.channel for one in first]
+    assert all(channel <= max([3, *used[:number]]) + 1 for number, channel in enumerate(used))
+    assert max(used) > 4
     assert [one.channel for one in first[:4]] == [0, 1, 2, 3]
     assert {one.kind for one in first} == set(KINDS)
 
