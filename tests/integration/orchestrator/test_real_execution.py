@@ -10,6 +10,7 @@ from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import grpc
 import pytest
 from botswain_proto.v1 import execution_pb2, execution_pb2_grpc, orchestrator_pb2
 from botswain_services.auth import TokenIssuer
@@ -56,9 +57,13 @@ async def _servers_up(port: int) -> None:
     stub = execution_pb2_grpc.ExecutionServiceStub(peer.channel)
     async with asyncio.timeout(2 * DEADLINE):
         while True:
-            listed = await stub.ListTools(execution_pb2.ListToolsRequest(), metadata=peer.metadata(), timeout=DEADLINE)
-            if listed.servers and all(server.available for server in listed.servers):
-                break
+            try:
+                request = execution_pb2.ListToolsRequest()
+                listed = await stub.ListTools(request, metadata=peer.metadata(), timeout=DEADLINE)
+                if listed.servers and all(server.available for server in listed.servers):
+                    break
+            except grpc.aio.AioRpcError as error:  # no list before the required server's tools are known
+                assert error.code() is grpc.StatusCode.UNAVAILABLE  # noqa: PT017
             await asyncio.sleep(0.05)
     await peer.close()
 
