@@ -30,7 +30,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--spacing", type=float, default=6.0, help="messages between two faults, on average (%(default)s)"
     )
     parser.add_argument(
-        "--seconds", type=float, default=200.0, help="after which no fault begins any more (%(default)s)"
+        "--seconds", type=float, default=190.0, help="after which no fault begins any more (%(default)s)"
     )
     parser.add_argument(
         "--faults", nargs="+", choices=list(FAULTS), default=list(FAULTS), help="only these (default: all)"
