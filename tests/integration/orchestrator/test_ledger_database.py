@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from botswain_proto.v1 import event_pb2, orchestrator_pb2
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from .conftest import database_url
+from .conftest import database_url, until
 
 
 def event(number: int, bot: str = "9") -> event_pb2.InternalEvent:
@@ -160,3 +161,35 @@ async def test_after_closing_nothing_is_taken(each_engine: str, tmp_path: Path) 
     with pytest.raises(LedgerError, match="not open") as caught:
         await Ledger(one).record([("a", event(1))])
     assert "secret" not in str(caught.value)
+
+
+async def test_an_early_result_comes_before_its_commit(database: Database) -> None:
+    """Its caller goes on; what is written after it is committed after it."""
+    order: list[str] = []
+    begun = asyncio.Event()
+    go_on = threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def work(connection: Connection) -> str:
+        return "worked"
+
+    def held(connection: Connection) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        go_on.wait(10)
+
+    async def early() -> None:
+        order.append(await database.write(work, own=True, early=True))
+
+    async def late() -> None:
+        await database.write(held, own=True)
+        order.append("committed")
+
+    async with asyncio.TaskGroup() as tasks:
+        # Both wait for the same transaction, which can't be committed before `go_on`.
+        tasks.create_task(early())
+        tasks.create_task(late())
+        await begun.wait()
+        await until(lambda: bool(order))
+        assert order == ["worked"]
+        go_on.set()
+    assert order == ["worked", "committed"]

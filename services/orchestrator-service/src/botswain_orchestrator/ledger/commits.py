@@ -38,6 +38,7 @@ class _Write:
     work: Callable[[Connection], Any]
     committed: Callable[[Any], None] | None
     done: asyncio.Future[Any]
+    early: bool
 
 
 class Writer:
@@ -69,10 +70,12 @@ class Writer:
             await self._task
         self._thread.shutdown()
 
-    async def write(self, work: Callable[[Connection], Any], committed: Callable[[Any], None] | None) -> Any:
+    async def write(
+        self, work: Callable[[Connection], Any], committed: Callable[[Any], None] | None, *, early: bool = False
+    ) -> Any:
         """As `Database.write()`."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Write(work, committed, future))
+        self._waiting.append(_Write(work, committed, future, early))
         self._wake.set()
         # A caller that goes away doesn't undo what it asked for.
         return await asyncio.shield(future)
@@ -127,7 +130,7 @@ def _try(engine: Engine, begin: Callable[[Connection], None], group: list[_Write
         try:
             with engine.begin() as connection:
                 begin(connection)
-                return [write.work(connection) for write in group]
+                return [_do(write, connection) for write in group]
         except Exception as error:  # noqa: BLE001 - whatever it was, it is the writer's caller's, and other writes must go on
             if not conflicted(error) or attempt == _CONFLICTS:
                 return error
@@ -135,7 +138,16 @@ def _try(engine: Engine, begin: Callable[[Connection], None], group: list[_Write
     raise AssertionError
 
 
+def _do(write: _Write, connection: Connection) -> Any:
+    result = write.work(connection)
+    if write.early:
+        write.done.get_loop().call_soon_threadsafe(_settle, write, result)
+    return result
+
+
 def _settle(write: _Write, outcome: Any) -> None:
+    if write.done.done():  # told early
+        return
     if isinstance(outcome, BaseException):
         write.done.set_exception(outcome)
         return

@@ -103,7 +103,12 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(self._readers, run)
 
     async def write(
-        self, work: Callable[[Connection], T], *, committed: Callable[[T], None] | None = None, own: bool = False
+        self,
+        work: Callable[[Connection], T],
+        *,
+        committed: Callable[[T], None] | None = None,
+        own: bool = False,
+        early: bool = False,
     ) -> T:
         """Do `work` in the next transaction and wait until that is committed.
 
@@ -111,12 +116,14 @@ class Database:
             work: runs in a writer thread; may run twice, when the transaction it shared failed, or its end got lost.
             committed: called in the event loop right after the commit, in the order of the writes.
             own: touches only what this orchestrator's turns own, so it need not wait for other orchestrators.
+            early: return as soon as the work has run. For what matters only together with a later write of the same kind,
+                which is committed after it: writes of one kind keep their order.
 
         Raises:
             LedgerUnavailableError: the server can't be reached; nobody knows whether it was done.
         """
         _ = self.engine
-        result: T = await (self._own if own else self._common).write(work, committed)
+        result: T = await (self._own if own else self._common).write(work, committed, early=early)
         return result
 
     @property

@@ -190,7 +190,8 @@ class Ledger:
             row = connection.execute(_START, {"row": entry.id, "now": now}).one_or_none()
             return row or connection.execute(_WHY_NOT, {"row": entry.id}).one()
 
-        found = await self._database.write(work, own=True)
+        # Whatever the turn does is recorded before it is done, and so after this.
+        found = await self._database.write(work, own=True, early=True)
         if hasattr(found, "result"):
             if found.result is not None:
                 return orchestrator_pb2.ProcessResponse.FromString(found.result)
