@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import resource
 import socket
 import statistics
 import subprocess
@@ -36,11 +37,14 @@ def best(rounds: int, measure: Callable[[], float], *, least: bool) -> float:
     return min(values) if least else max(values)
 
 
-def import_seconds() -> float:
-    """A Python process that imports the framework, from start to end."""
+def import_seconds() -> tuple[float, float]:
+    """A Python process that imports the framework, from start to end: seconds, and seconds of processor time."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
     subprocess.run([sys.executable, "-c", "import botswain_services"], check=True)
-    return time.perf_counter() - started
+    taken = time.perf_counter() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return taken, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def launch_seconds() -> float:
@@ -209,14 +213,15 @@ def added_milliseconds(gateway: Any, echo: Any, seconds: float) -> float:
 
 def measure(seconds: float, rounds: int) -> list[Figure]:
     """All figures."""
+    importing, processing = map(min, zip(*(import_seconds() for _ in range(rounds + 2)), strict=True))
     figures = [
         Figure(
             name="import",
-            value=best(rounds + 2, import_seconds, least=True),
+            value=importing,
             unit="s",
             aim=0.6,
             at_most=True,
-            beside={"original": "4.7-6.3"},
+            beside={"seconds_of_processor_time": round(processing, 2), "original": "4.7-6.3"},
         ),
         Figure(
             name="launch_to_ready",
