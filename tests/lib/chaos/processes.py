@@ -82,7 +82,7 @@ class Keeper:
             return False
         life.asked_to_end = True
         with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(number)
+            os.kill(life.pid, number)  # asyncio's way polls first, and takes the exit code away from who waits for it
         return True
 
     async def offspring(self, words: str, deadline: float) -> list[psutil.Process]:
