@@ -23,8 +23,8 @@ from botswain_services.lifecycle import serve
 from botswain_services.rpc import Peer, RpcServer, connect
 from postgres import PostgresServer, running_postgres
 
-SECRET = "a-secret-for-these-tests-alone-32b"
-DEADLINE = 20.0
+from .process import DEADLINE, SECRET, end_all
+
 BOT = "900000000000000001"
 CHANNEL = "100000000000000001"
 
@@ -156,6 +156,12 @@ class Orchestrator:
         """As SIGTERM does."""
         self.stop.set()
         await self._task
+
+
+@pytest.fixture(autouse=True)
+async def _no_process_is_left() -> AsyncIterator[None]:
+    yield
+    await end_all()
 
 
 @pytest.fixture(scope="session")

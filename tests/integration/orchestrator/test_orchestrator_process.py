@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import signal
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import PIPE
 from pathlib import Path
 from typing import Any
 
@@ -16,31 +14,7 @@ from botswain_services.auth import TokenIssuer
 from botswain_services.rpc import connect
 
 from .conftest import DEADLINE, SECRET, FakeExecution, message
-
-
-async def start(folder: Path, **variables: str) -> Process:
-    environment = {key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "VIRTUAL_ENV")}
-    environment |= {
-        "SERVICE_AUTH_SECRET": SECRET,
-        "HTTP_PORT": "0",
-        "GRPC_PORT": "0",
-        "DATABASE_URL": f"sqlite:///{folder}/ledger.db",
-        **variables,
-    }
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "botswain_orchestrator", cwd=folder, env=environment, stdout=PIPE, stderr=PIPE
-    )
-
-
-async def line_of(process: Process, event: str) -> dict[str, Any]:
-    """The first log line of that event."""
-    assert process.stderr is not None
-    async with asyncio.timeout(DEADLINE):
-        while line := await process.stderr.readline():
-            entry: dict[str, Any] = json.loads(line)
-            if entry["event"] == event:
-                return entry
-    raise AssertionError(f"the process ended without {event}")
+from .process import line_of, start
 
 
 async def complaint(folder: Path, **variables: str) -> tuple[int | None, str]:

@@ -18,8 +18,8 @@ from postgres import running_postgres
 
 from . import conftest
 from .conftest import BOT, DEADLINE, SECRET, FakeExecution, Orchestrator, message, running, until
+from .process import line_of, start
 from .test_coordination import processes
-from .test_orchestrator_process import line_of, start
 
 
 @pytest.fixture(autouse=True)
