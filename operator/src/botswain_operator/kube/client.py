@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from types import SimpleNamespace
 from typing import Any, Self
 
 import aiohttp
@@ -29,6 +30,7 @@ METADATA_ONLY_WATCH = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v
 
 REQUEST_SECONDS = 30
 REQUESTS_AT_ONCE = 64
+_GUARDED = "guarded"
 _LEASES = f"/apis/{LEASE.api_version}/"
 TOKEN_SECONDS = 60
 """How often a service account's token is read again: the kubelet replaces it before it expires."""
@@ -49,8 +51,16 @@ class KubeClient:
         """Called before each request that could change something, but for the lease's; may raise, and then it isn't made."""
 
     async def __aenter__(self) -> Self:
-        self._sessions = open_session(self._connection, REQUESTS_AT_ONCE), open_session(self._connection, 0)
+        # The last moment before a request goes out is when it has its connection: getting one may take a while.
+        last_look = aiohttp.TraceConfig()
+        last_look.on_connection_create_end.append(self._look)
+        last_look.on_connection_reuseconn.append(self._look)
+        self._sessions = open_session(self._connection, REQUESTS_AT_ONCE, last_look), open_session(self._connection, 0)
         return self
+
+    async def _look(self, _session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
+        if context.trace_request_ctx == _GUARDED:
+            self.before_write()
 
     async def __aexit__(self, *_: object) -> None:
         for session in self._sessions or ():
@@ -156,8 +166,7 @@ class KubeClient:
     ) -> JsonObject:
         headers = self._headers(accept)
         data = None
-        if method != "GET" and not path.startswith(_LEASES):
-            self.before_write()
+        guarded = method != "GET" and not path.startswith(_LEASES)
         if body is not None:
             data = orjson.dumps(body)
             headers["Content-Type"] = content_type
@@ -169,6 +178,7 @@ class KubeClient:
                 data=data,
                 headers=headers,
                 timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS),
+                trace_request_ctx=_GUARDED if guarded else None,
             ) as response:
                 if response.status >= 400:
                     raise await _refusal(response)

@@ -31,14 +31,14 @@ def read_connection() -> kopf.ConnectionInfo:
     return found
 
 
-def open_session(connection: kopf.ConnectionInfo, limit: int) -> aiohttp.ClientSession:
+def open_session(connection: kopf.ConnectionInfo, limit: int, *traces: aiohttp.TraceConfig) -> aiohttp.ClientSession:
     """A session with the connection's certificates; the token is added to each request, because it changes.
 
     Args:
         limit: connections at once; 0: any number.
     """
     connector = aiohttp.TCPConnector(limit=limit, ssl=_ssl_context(connection))
-    return aiohttp.ClientSession(connector=connector, trust_env=connection.trust_env)
+    return aiohttp.ClientSession(connector=connector, trust_env=connection.trust_env, trace_configs=list(traces))
 
 
 def _ssl_context(connection: kopf.ConnectionInfo) -> ssl.SSLContext | bool:
