@@ -13,6 +13,7 @@ import logging
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -108,6 +109,8 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.set_exception_handler(_log_loop_error)
+    # Threads only look up names here; each has memory of its own that it doesn't give back.
+    loop.set_default_executor(ThreadPoolExecutor(2, thread_name_prefix="lookup"))
     state = State()
     server, port = await start_server(state, settings.bind_host, settings.http_port)
     log.info("version %s, serving /health, /ready and /metrics on %s:%s", __version__, settings.bind_host, port)

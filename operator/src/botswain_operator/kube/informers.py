@@ -47,8 +47,6 @@ class Entry:
     status: bytes = b"{}"
     confirmed: str | None = None
     """Hash of the manifest that this version was found to say already."""
-    reading: Any = None
-    """What was made of the object, for who keeps that with it."""
 
     def body(self) -> dict[str, Any]:
         found: dict[str, Any] = orjson.loads(zlib.decompress(self.raw))
@@ -183,7 +181,9 @@ class Informer:
         if not self._metadata_only:
             slim = {name: value for name, value in metadata.items() if name not in _NOT_KEPT}
             entry.raw = zlib.compress(orjson.dumps({**item, "metadata": slim, "status": None}), 1)
-            entry.status = orjson.dumps(item.get("status") or {})
+            if status := item.get("status"):
+                # A copy, because what orjson makes keeps the 4 KiB that it began with.
+                entry.status = bytes(memoryview(orjson.dumps(status)))
         if known and known.raw == entry.raw:
             entry.confirmed = known.confirmed  # only its status has changed
         if known and known.bot != bot:
