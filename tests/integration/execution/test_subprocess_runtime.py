@@ -267,12 +267,13 @@ async def test_unusable_answers_fail_the_call_in_words(
 async def test_stop_ends_every_process(start_runtime: Start, quirky: Entry, until: Until) -> None:
     """`stop()` leaves no process: none that takes calls, none that starts, none that ignores end of input and SIGTERM."""
     stubborn = {"command": "sh", "args": ["-c", "trap '' TERM; while :; do sleep 1; done"], "stopTimeoutSeconds": 0.1}
+    before = set(psutil.Process().children(recursive=True))  # another file's database or browser
     runtime = await start_runtime(quirky=quirky(replicas=2), stubborn=stubborn)
     await call(runtime, "echo", text="up")
     await runtime.stop()
-    await until(lambda: not _running_children(), "no child runs")
+    await until(lambda: not _running_children(before), "no child runs")
 
 
-def _running_children() -> list[psutil.Process]:
-    children = psutil.Process().children(recursive=True)
+def _running_children(before: set[psutil.Process]) -> list[psutil.Process]:
+    children = set(psutil.Process().children(recursive=True)) - before
     return [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
