@@ -34,6 +34,11 @@ def make_registry(reconciler: Reconciler) -> kopf.OperatorRegistry:
         else:
             reconciler.bot_seen(dict(body))
 
+    @kopf.on.cleanup(registry=registry)
+    async def on_end(**_: Any) -> None:
+        # Else kopf waits five seconds for questions that are still to be asked.
+        await reconciler.close()
+
     return registry
 
 

@@ -197,11 +197,12 @@ async def _act(client: KubeClient, settings: Settings, state: State) -> None:
             tasks.create_task(reconciler.cluster.run(), name="informers")
             await _wait_for_bots_kind(client, scopes, state)
             await reconciler.cluster.synced()
-            tasks.create_task(_watch_bots(reconciler, settings), name="kopf")
             for number in range(settings.workers):
                 tasks.create_task(reconciler.work(), name=f"worker {number}")
             tasks.create_task(reconciler.shards.run(), name="shards")
             tasks.create_task(_resync(reconciler, scopes, settings.resync_seconds), name="resync")
+            # Last: when kopf ends, it waits five seconds for every task that was made after it.
+            tasks.create_task(_watch_bots(reconciler, settings), name="kopf")
             state.reasons = []
     finally:
         await reconciler.close()
