@@ -114,7 +114,9 @@ class Cluster:
         found = Workloads()
         for informer in self._children[DEPLOYMENT]:
             for name, entry in informer.of_bot(namespace, bot):
-                workload = read_workload(entry.body())
+                if entry.reading is None:
+                    entry.reading = read_workload(entry.body())
+                workload: Workload = entry.reading
                 found.by_name[name] = workload
                 if workload.labels.get(names.LABEL_PART) == names.DISCORD and (replica := read_replica(workload)):
                     found.replicas[replica.number] = replica

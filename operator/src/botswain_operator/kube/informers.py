@@ -47,6 +47,8 @@ class Entry:
     status: bytes = b"{}"
     confirmed: str | None = None
     """Hash of the manifest that this version was found to say already."""
+    reading: Any = None
+    """What was made of the object, for who keeps that with it."""
 
     def body(self) -> dict[str, Any]:
         found: dict[str, Any] = orjson.loads(zlib.decompress(self.raw))
