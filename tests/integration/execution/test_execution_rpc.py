@@ -246,3 +246,14 @@ async def test_tools_page_and_metrics_show_servers_and_calls(start_service: Star
     assert listed["servers"][0]["replicas"] == {"ready": 1, "wanted": 1}
     assert 'botswain_tool_calls_total{outcome="ok",server="quirky",tool="echo"}' in metrics
     assert 'botswain_mcp_server_ready_replicas{server="quirky"} 1.0' in metrics
+
+
+async def test_a_call_that_needs_approval_waits_for_it(start_service: Start, quirky: Entry) -> None:
+    """Without approval the answer says that approval would do, and no call is made; with it the call is."""
+    running = await start_service(quirky=quirky(approvalTools=["echo"]))
+    await running.available("quirky")
+    refused = await running.call("echo", {"text": "hello"})
+    assert (refused.is_error, refused.approval_required) == (True, True)
+    assert text(refused) == "echo was not called: a person has to approve it first."
+    made = await running.call("echo", {"text": "hello"}, context=execution_pb2.CallContext(approved=True))
+    assert (made.is_error, made.approval_required, text(made)) == (False, False, "hello")

@@ -123,3 +123,19 @@ def test_shipped_file_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     for server in config.servers.values():
         assert Path(str(server.cwd), server.args[0]).is_file()
     assert config.warnings == ()
+
+
+def test_tools_that_deliver_cannot_need_approval() -> None:
+    """The question itself goes through them; the error names them and repeats no secret."""
+    entry = {
+        "command": "x",
+        "env": {"KEY": "s3cret"},
+        "deliveringTools": ["send", "edit"],
+        "approvalTools": ["send", "delete"],
+    }
+    with pytest.raises(McpConfigError) as error:
+        parse({"a": entry})
+    assert str(error.value) == (
+        "servers.json: mcpServers.a: approvalTools names send, which deliveringTools names too: answers, and the "
+        "question whether a call is approved, go through those"
+    )

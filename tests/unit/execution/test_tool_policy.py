@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import mcp_types
 import pytest
 from botswain_execution.catalog import Catalog, CatalogTool
 from botswain_execution.config import ChannelScope, ServerConfig
-from botswain_execution.policy import CallContext, refusal
+from botswain_execution.policy import CallContext, Refusal, refusal
 from botswain_execution.runtime import ServerTools
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,9 +45,10 @@ def test_channel_of_the_event_is_allowed() -> None:
 )
 def test_other_channels_are_refused_in_words(arguments: dict[str, Any], channels: tuple[str, ...], words: str) -> None:
     """The refusal says what was wrong and which channels there are."""
-    reason = refusal(make(), arguments, context(*channels))
-    assert reason is not None
-    assert words in reason
+    refused = refusal(make(), arguments, context(*channels))
+    assert refused is not None
+    assert words in refused.reason
+    assert not refused.approvable
 
 
 def test_configuration_may_lift_the_restriction_where_no_channel_is_named() -> None:
@@ -65,9 +67,28 @@ def test_tools_without_the_argument_and_servers_without_scope_are_not_restricted
 @pytest.mark.parametrize("config", [{"allowed_tools": frozenset({"other"})}, {"denied_tools": frozenset({"send"})}])
 def test_tool_that_the_configuration_does_not_allow_is_refused(config: dict[str, Any]) -> None:
     """Allow-list and deny-list hold before anything else."""
-    assert refusal(make(**config), {"channel_id": "1"}, context("1")) == (
+    assert refusal(make(**config), {"channel_id": "1"}, context("1")) == Refusal(
         "send may not be used: this bot's configuration doesn't allow it."
     )
+
+
+def test_a_call_that_needs_approval_is_made_once_it_is_approved() -> None:
+    """Without a person's word it is refused, and the refusal says that the word would do."""
+    tool = make(approval_tools=frozenset({"send"}))
+    assert refusal(tool, {"channel_id": "1"}, context("1")) == Refusal(
+        "send was not called: a person has to approve it first.", approvable=True
+    )
+    assert refusal(tool, {"channel_id": "1"}, replace(context("1"), approved=True)) is None
+
+
+@pytest.mark.parametrize("arguments", [{"channel_id": 1}, {"channel_id": "3"}])
+def test_approval_lifts_nothing_else(arguments: dict[str, Any]) -> None:
+    """What would be refused anyway is refused first, approved or not, so nobody is asked about it."""
+    tool = make(approval_tools=frozenset({"send"}))
+    for approved in (False, True):
+        refused = refusal(tool, arguments, replace(context("1"), approved=approved))
+        assert refused is not None
+        assert not refused.approvable
 
 
 @given(channel=st.text(), allowed=st.frozensets(st.text(min_size=1), min_size=1))

@@ -27,7 +27,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x62otswain/v1/execution.proto\x12\x0b\x62otswain.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\"\n\x10ListToolsRequest\x12\x0e\n\x06\x62ot_id\x18\x01 \x01(\t\"a\n\x0fToolAnnotations\x12\x11\n\tread_only\x18\x01 \x01(\x08\x12\x13\n\x0b\x64\x65structive\x18\x02 \x01(\x08\x12\x12\n\nidempotent\x18\x03 \x01(\x08\x12\x12\n\nopen_world\x18\x04 \x01(\x08\"\xec\x01\n\x04Tool\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06server\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12-\n\x0cinput_schema\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12.\n\routput_schema\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x31\n\x0b\x61nnotations\x18\x07 \x01(\x0b\x32\x1c.botswain.v1.ToolAnnotations\x12\x10\n\x08\x64\x65livers\x18\x08 \x01(\x08\"?\n\x0cServerStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tavailable\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\"a\n\x11ListToolsResponse\x12 \n\x05tools\x18\x01 \x03(\x0b\x32\x11.botswain.v1.Tool\x12*\n\x07servers\x18\x02 \x03(\x0b\x32\x19.botswain.v1.ServerStatus\"l\n\x0b\x43\x61llContext\x12\x0e\n\x06\x62ot_id\x18\x01 \x01(\t\x12\x16\n\x0e\x63orrelation_id\x18\x02 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x03 \x01(\t\x12\x0e\n\x06run_id\x18\x04 \x01(\t\x12\x13\n\x0b\x63hannel_ids\x18\x05 \x03(\t\"\xee\x01\n\x0f\x43\x61llToolRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12*\n\targuments\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\x12)\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x18.botswain.v1.CallContext\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\x12+\n\x08\x64\x65\x61\x64line\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\x0c\x61ttempted_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x88\x01\n\x0bToolContent\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12,\n\x06\x62inary\x18\x02 \x01(\x0b\x32\x1a.botswain.v1.BinaryContentH\x00\x12\x30\n\x08resource\x18\x03 \x01(\x0b\x32\x1c.botswain.v1.ResourceContentH\x00\x42\t\n\x07\x63ontent\"1\n\rBinaryContent\x12\x12\n\nmedia_type\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"@\n\x0fResourceContent\x12\x0b\n\x03uri\x18\x01 \x01(\t\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\"\xd4\x01\n\x10\x43\x61llToolResponse\x12)\n\x07\x63ontent\x18\x01 \x03(\x0b\x32\x18.botswain.v1.ToolContent\x12\x33\n\x12structured_content\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x10\n\x08is_error\x18\x03 \x01(\x08\x12+\n\x08\x64uration\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06server\x18\x05 \x01(\t\x12\x11\n\ttransient\x18\x06 \x01(\x08\x32\xa7\x01\n\x10\x45xecutionService\x12J\n\tListTools\x12\x1d.botswain.v1.ListToolsRequest\x1a\x1e.botswain.v1.ListToolsResponse\x12G\n\x08\x43\x61llTool\x12\x1c.botswain.v1.CallToolRequest\x1a\x1d.botswain.v1.CallToolResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x62otswain/v1/execution.proto\x12\x0b\x62otswain.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\"\n\x10ListToolsRequest\x12\x0e\n\x06\x62ot_id\x18\x01 \x01(\t\"a\n\x0fToolAnnotations\x12\x11\n\tread_only\x18\x01 \x01(\x08\x12\x13\n\x0b\x64\x65structive\x18\x02 \x01(\x08\x12\x12\n\nidempotent\x18\x03 \x01(\x08\x12\x12\n\nopen_world\x18\x04 \x01(\x08\"\xec\x01\n\x04Tool\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06server\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12-\n\x0cinput_schema\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12.\n\routput_schema\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x31\n\x0b\x61nnotations\x18\x07 \x01(\x0b\x32\x1c.botswain.v1.ToolAnnotations\x12\x10\n\x08\x64\x65livers\x18\x08 \x01(\x08\"?\n\x0cServerStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tavailable\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\"a\n\x11ListToolsResponse\x12 \n\x05tools\x18\x01 \x03(\x0b\x32\x11.botswain.v1.Tool\x12*\n\x07servers\x18\x02 \x03(\x0b\x32\x19.botswain.v1.ServerStatus\"~\n\x0b\x43\x61llContext\x12\x0e\n\x06\x62ot_id\x18\x01 \x01(\t\x12\x16\n\x0e\x63orrelation_id\x18\x02 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x03 \x01(\t\x12\x0e\n\x06run_id\x18\x04 \x01(\t\x12\x13\n\x0b\x63hannel_ids\x18\x05 \x03(\t\x12\x10\n\x08\x61pproved\x18\x06 \x01(\x08\"\xee\x01\n\x0f\x43\x61llToolRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12*\n\targuments\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\x12)\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x18.botswain.v1.CallContext\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\x12+\n\x08\x64\x65\x61\x64line\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\x0c\x61ttempted_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x88\x01\n\x0bToolContent\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12,\n\x06\x62inary\x18\x02 \x01(\x0b\x32\x1a.botswain.v1.BinaryContentH\x00\x12\x30\n\x08resource\x18\x03 \x01(\x0b\x32\x1c.botswain.v1.ResourceContentH\x00\x42\t\n\x07\x63ontent\"1\n\rBinaryContent\x12\x12\n\nmedia_type\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"@\n\x0fResourceContent\x12\x0b\n\x03uri\x18\x01 \x01(\t\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\"\xef\x01\n\x10\x43\x61llToolResponse\x12)\n\x07\x63ontent\x18\x01 \x03(\x0b\x32\x18.botswain.v1.ToolContent\x12\x33\n\x12structured_content\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x10\n\x08is_error\x18\x03 \x01(\x08\x12+\n\x08\x64uration\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06server\x18\x05 \x01(\t\x12\x11\n\ttransient\x18\x06 \x01(\x08\x12\x19\n\x11\x61pproval_required\x18\x07 \x01(\x08\x32\xa7\x01\n\x10\x45xecutionService\x12J\n\tListTools\x12\x1d.botswain.v1.ListToolsRequest\x1a\x1e.botswain.v1.ListToolsResponse\x12G\n\x08\x43\x61llTool\x12\x1c.botswain.v1.CallToolRequest\x1a\x1d.botswain.v1.CallToolResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,17 +45,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTTOOLSRESPONSE']._serialized_start=578
   _globals['_LISTTOOLSRESPONSE']._serialized_end=675
   _globals['_CALLCONTEXT']._serialized_start=677
-  _globals['_CALLCONTEXT']._serialized_end=785
-  _globals['_CALLTOOLREQUEST']._serialized_start=788
-  _globals['_CALLTOOLREQUEST']._serialized_end=1026
-  _globals['_TOOLCONTENT']._serialized_start=1029
-  _globals['_TOOLCONTENT']._serialized_end=1165
-  _globals['_BINARYCONTENT']._serialized_start=1167
-  _globals['_BINARYCONTENT']._serialized_end=1216
-  _globals['_RESOURCECONTENT']._serialized_start=1218
-  _globals['_RESOURCECONTENT']._serialized_end=1282
-  _globals['_CALLTOOLRESPONSE']._serialized_start=1285
-  _globals['_CALLTOOLRESPONSE']._serialized_end=1497
-  _globals['_EXECUTIONSERVICE']._serialized_start=1500
-  _globals['_EXECUTIONSERVICE']._serialized_end=1667
+  _globals['_CALLCONTEXT']._serialized_end=803
+  _globals['_CALLTOOLREQUEST']._serialized_start=806
+  _globals['_CALLTOOLREQUEST']._serialized_end=1044
+  _globals['_TOOLCONTENT']._serialized_start=1047
+  _globals['_TOOLCONTENT']._serialized_end=1183
+  _globals['_BINARYCONTENT']._serialized_start=1185
+  _globals['_BINARYCONTENT']._serialized_end=1234
+  _globals['_RESOURCECONTENT']._serialized_start=1236
+  _globals['_RESOURCECONTENT']._serialized_end=1300
+  _globals['_CALLTOOLRESPONSE']._serialized_start=1303
+  _globals['_CALLTOOLRESPONSE']._serialized_end=1542
+  _globals['_EXECUTIONSERVICE']._serialized_start=1545
+  _globals['_EXECUTIONSERVICE']._serialized_end=1712
 # @@protoc_insertion_point(module_scope)

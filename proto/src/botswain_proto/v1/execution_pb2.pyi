@@ -68,18 +68,20 @@ class ListToolsResponse(_message.Message):
     def __init__(self, tools: _Optional[_Iterable[_Union[Tool, _Mapping]]] = ..., servers: _Optional[_Iterable[_Union[ServerStatus, _Mapping]]] = ...) -> None: ...
 
 class CallContext(_message.Message):
-    __slots__ = ("bot_id", "correlation_id", "event_id", "run_id", "channel_ids")
+    __slots__ = ("bot_id", "correlation_id", "event_id", "run_id", "channel_ids", "approved")
     BOT_ID_FIELD_NUMBER: _ClassVar[int]
     CORRELATION_ID_FIELD_NUMBER: _ClassVar[int]
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     CHANNEL_IDS_FIELD_NUMBER: _ClassVar[int]
+    APPROVED_FIELD_NUMBER: _ClassVar[int]
     bot_id: str
     correlation_id: str
     event_id: str
     run_id: str
     channel_ids: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, bot_id: _Optional[str] = ..., correlation_id: _Optional[str] = ..., event_id: _Optional[str] = ..., run_id: _Optional[str] = ..., channel_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+    approved: bool
+    def __init__(self, bot_id: _Optional[str] = ..., correlation_id: _Optional[str] = ..., event_id: _Optional[str] = ..., run_id: _Optional[str] = ..., channel_ids: _Optional[_Iterable[str]] = ..., approved: _Optional[bool] = ...) -> None: ...
 
 class CallToolRequest(_message.Message):
     __slots__ = ("name", "arguments", "context", "idempotency_key", "deadline", "attempted_at")
@@ -126,17 +128,19 @@ class ResourceContent(_message.Message):
     def __init__(self, uri: _Optional[str] = ..., media_type: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
 
 class CallToolResponse(_message.Message):
-    __slots__ = ("content", "structured_content", "is_error", "duration", "server", "transient")
+    __slots__ = ("content", "structured_content", "is_error", "duration", "server", "transient", "approval_required")
     CONTENT_FIELD_NUMBER: _ClassVar[int]
     STRUCTURED_CONTENT_FIELD_NUMBER: _ClassVar[int]
     IS_ERROR_FIELD_NUMBER: _ClassVar[int]
     DURATION_FIELD_NUMBER: _ClassVar[int]
     SERVER_FIELD_NUMBER: _ClassVar[int]
     TRANSIENT_FIELD_NUMBER: _ClassVar[int]
+    APPROVAL_REQUIRED_FIELD_NUMBER: _ClassVar[int]
     content: _containers.RepeatedCompositeFieldContainer[ToolContent]
     structured_content: _struct_pb2.Struct
     is_error: bool
     duration: _duration_pb2.Duration
     server: str
     transient: bool
-    def __init__(self, content: _Optional[_Iterable[_Union[ToolContent, _Mapping]]] = ..., structured_content: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., is_error: _Optional[bool] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., server: _Optional[str] = ..., transient: _Optional[bool] = ...) -> None: ...
+    approval_required: bool
+    def __init__(self, content: _Optional[_Iterable[_Union[ToolContent, _Mapping]]] = ..., structured_content: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., is_error: _Optional[bool] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., server: _Optional[str] = ..., transient: _Optional[bool] = ..., approval_required: _Optional[bool] = ...) -> None: ...

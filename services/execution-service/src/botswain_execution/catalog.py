@@ -43,6 +43,11 @@ class CatalogTool:
         """Whether it puts text before the user when it succeeds."""
         return self.tool.name in self.config.delivering_tools
 
+    @property
+    def needs_approval(self) -> bool:
+        """Whether a person has to approve each call."""
+        return self.tool.name in self.config.approval_tools
+
 
 class Catalog:
     """The last listing of every server. `update()` it when one changes."""
@@ -109,7 +114,8 @@ class Catalog:
 
     def _warn_of_absent(self, listing: ServerTools) -> None:
         config = self._servers[listing.server]
-        named = config.delivering_tools | config.denied_tools | (config.allowed_tools or frozenset())
+        named = config.delivering_tools | config.denied_tools | config.approval_tools
+        named |= config.allowed_tools or frozenset()
         absent = named - {tool.name for tool in listing.tools}
         if absent:
             log.warning("mcp_configured_tools_absent", server=listing.server, tools=sorted(absent))

@@ -12,9 +12,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from botswain_execution.errors import McpConfigError
@@ -72,7 +72,19 @@ class ServerConfig(_Model):
     denied_tools: frozenset[str] = Field(default=frozenset(), strict=False)
     delivering_tools: frozenset[str] = Field(default=frozenset(), strict=False)
     """Tools that put text before the user when they succeed."""
+    approval_tools: frozenset[str] = Field(default=frozenset(), strict=False)
+    """Tools of which each call has to be approved by a person before it is made."""
     channel_scope: ChannelScope | None = None
+
+    @model_validator(mode="after")
+    def _questions_can_be_asked(self) -> Self:
+        both = sorted(self.approval_tools & self.delivering_tools)
+        if both:
+            raise ValueError(
+                f"approvalTools names {', '.join(both)}, which deliveringTools names too: answers, and the question "
+                "whether a call is approved, go through those"
+            )
+        return self
 
     def permits(self, tool: str) -> bool:
         """Whether agents may use the tool of this (the server's own) name."""
@@ -172,6 +184,8 @@ def _parse_entry(entry: dict[str, Any], variables: Mapping[str, str], where: str
 
 def _explain(problem: Any, where: str) -> str:
     """One line; the value is left out of it where it may be a secret."""
+    if not problem["loc"]:  # of the entry as a whole
+        return f"{where}: {problem['msg'].removeprefix('Value error, ')}"
     location = ".".join(str(part) for part in problem["loc"])
     shown = "" if location.startswith("env") or problem["type"] == "missing" else f" (it is {problem['input']!r})"
     return f"{where}.{location}: {problem['msg']}{shown}"

@@ -56,6 +56,7 @@ def to_context(message: execution_pb2.CallContext) -> CallContext:
         event_id=message.event_id,
         run_id=message.run_id,
         channel_ids=frozenset(filter(None, message.channel_ids)),
+        approved=message.approved,
     )
 
 

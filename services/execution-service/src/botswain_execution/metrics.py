@@ -5,7 +5,9 @@ from __future__ import annotations
 from prometheus_client import Counter, Gauge, Histogram
 
 CALLS = Counter(
-    "botswain_tool_calls", "Tool calls by outcome: ok, tool_error, refused, failed.", ["server", "tool", "outcome"]
+    "botswain_tool_calls",
+    "Tool calls by outcome: ok, tool_error, refused, needs_approval, failed.",
+    ["server", "tool", "outcome"],
 )
 SECONDS = Histogram(
     "botswain_tool_call_seconds",

@@ -1,6 +1,7 @@
 """Whether a call may be made. Pure: a tool, its arguments and the context decide; a refusal is in words, for the model.
 
-The order is: is the tool allowed at all, do the arguments fit its schema, and are the channels it would touch the event's own.
+The order is: is the tool allowed at all, do the arguments fit its schema, are the channels it would touch the event's own, and
+has a person approved the call, where one has to. So nobody is asked to approve what would be refused anyway.
 """
 
 from __future__ import annotations
@@ -21,16 +22,32 @@ class CallContext:
     event_id: str = ""
     run_id: str = ""
     channel_ids: frozenset[str] = frozenset()
+    approved: bool = False
+    """A person has approved this very call."""
 
 
-def refusal(tool: CatalogTool, arguments: Mapping[str, Any], context: CallContext) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a call may not be made."""
+
+    reason: str
+    approvable: bool = False
+    """It may be made once a person approves it."""
+
+
+def refusal(tool: CatalogTool, arguments: Mapping[str, Any], context: CallContext) -> Refusal | None:
     """Why the call may not be made, in words; None when it may."""
     if not tool.permitted:
-        return f"{tool.name} may not be used: this bot's configuration doesn't allow it."
+        return Refusal(f"{tool.name} may not be used: this bot's configuration doesn't allow it.")
     complaint = tool.complaint(arguments)
     if complaint is not None:
-        return f"{tool.name} was not called, because its arguments are wrong:\n{complaint}"
-    return _channel_refusal(tool, arguments, context)
+        return Refusal(f"{tool.name} was not called, because its arguments are wrong:\n{complaint}")
+    reason = _channel_refusal(tool, arguments, context)
+    if reason is not None:
+        return Refusal(reason)
+    if tool.needs_approval and not context.approved:
+        return Refusal(f"{tool.name} was not called: a person has to approve it first.", approvable=True)
+    return None
 
 
 def _channel_refusal(tool: CatalogTool, arguments: Mapping[str, Any], context: CallContext) -> str | None:

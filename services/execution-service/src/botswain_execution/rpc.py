@@ -102,11 +102,9 @@ class ExecutionServicer(execution_pb2_grpc.ExecutionServiceServicer):
         remaining: float | None,
     ) -> execution_pb2.CallToolResponse:
         arguments = conversion.from_struct(request.arguments)
-        reason = policy.refusal(tool, arguments, call_context)
-        if reason is not None:
-            log.warning("tool_refused", tool=tool.name, server=tool.server, reason=reason)
-            metrics.CALLS.labels(tool.server, tool.tool.name, "refused").inc()
-            return conversion.to_error(reason, server=tool.server)
+        refusal = policy.refusal(tool, arguments, call_context)
+        if refusal is not None:
+            return _refused(tool, refusal)
         timeout = _timeout(tool, request, remaining)
         started = time.perf_counter()
         trace.get_current_span().set_attributes({"mcp.tool": tool.tool.name, "mcp.server": tool.server})
@@ -124,6 +122,18 @@ class ExecutionServicer(execution_pb2_grpc.ExecutionServiceServicer):
             outcome = "tool_error" if result.is_error else "ok"
         _record(tool, outcome, seconds, response)
         return response
+
+
+def _refused(tool: CatalogTool, refusal: policy.Refusal) -> execution_pb2.CallToolResponse:
+    if refusal.approvable:
+        log.info("tool_needs_approval", tool=tool.name, server=tool.server)
+    else:
+        log.warning("tool_refused", tool=tool.name, server=tool.server, reason=refusal.reason)
+    outcome = "needs_approval" if refusal.approvable else "refused"
+    metrics.CALLS.labels(tool.server, tool.tool.name, outcome).inc()
+    response = conversion.to_error(refusal.reason, server=tool.server)
+    response.approval_required = refusal.approvable
+    return response
 
 
 def _timeout(tool: CatalogTool, request: execution_pb2.CallToolRequest, remaining: float | None) -> float:
