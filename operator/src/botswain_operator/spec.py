@@ -39,6 +39,7 @@ INTENT_NAMES: Mapping[str, str] = {
     "guild_message_polls": "guild_polls",
     "direct_message_polls": "dm_polls",
 }
+REACTION_INTENTS = ("guild_message_reactions", "direct_message_reactions")
 DEFAULT_INTENTS = ("guilds", "guild_messages", "direct_messages", "message_content")
 
 JsonObject = dict[str, Any]
@@ -80,8 +81,15 @@ class McpServer(_Model):
     env: dict[str, str] = Field(default_factory=dict)
 
 
+class Approval(_Model):
+    tools: tuple[str, ...]
+    approvers: tuple[str, ...] = ()
+    timeout_seconds: int = 3600
+
+
 class Tools(_Model):
     allow: tuple[str, ...] | None = None
+    approval: Approval | None = None
     channels: Literal["event", "any"] = "event"
     allowed_mentions: tuple[str, ...] = ()
     mcp_servers: dict[str, McpServer] = Field(default_factory=dict)
@@ -189,6 +197,13 @@ class Spec(_Model):
     pods: Pods = Pods()
     network_policy: NetworkPolicy = NetworkPolicy()
     telemetry: Telemetry = Telemetry()
+
+    @property
+    def asked_intents(self) -> tuple[str, ...]:
+        """The intents to ask Discord for: those named, and reactions where they approve calls."""
+        if self.agent.tools.approval is None:
+            return self.intents
+        return (*self.intents, *(name for name in REACTION_INTENTS if name not in self.intents))
 
     @property
     def sqlite(self) -> Sqlite | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botswain_proto.v1.event_pb2 import CONTENT_TYPE_IMAGE, InternalEvent
+from botswain_proto.v1.event_pb2 import CONTENT_TYPE_IMAGE, CONTENT_TYPE_REACTION, InternalEvent
 from structlog.testing import capture_logs
 
 from .conftest import Adapter, Discord, PublishOrchestrator, until
@@ -103,19 +103,43 @@ async def test_without_the_content_intent_messages_arrive_empty(
     assert (event.content, event.source_user_id) == ("", discord.ada.id)
 
 
-async def test_edits_and_reactions_are_counted_and_not_forwarded(
+async def test_edits_are_counted_and_not_forwarded(
     run_adapter: RunAdapter, discord: Discord, orchestrator: PublishOrchestrator
 ) -> None:
     """They are logged for those who look closely."""
-    intents = "guilds,guild_messages,message_content,guild_reactions"
-    await run_adapter(orchestrator.url, DISCORD_INTENTS=intents).connected()
+    await run_adapter(orchestrator.url).connected()
     message = discord.say("one")
     with capture_logs() as logs:
-        discord.world.react(discord.channel(), message, discord.ada, {"id": None, "name": "⚓"})
         discord.dispatch("MESSAGE_UPDATE", {"id": message.id, "channel_id": discord.channel().id})
         await arrival(orchestrator, discord.say("two"))
-    assert {"reaction_added", "message_edited"} <= {line["event"] for line in logs}
+    assert "message_edited" in {line["event"] for line in logs}
     assert [event.content for event in orchestrator.events] == ["one", "two"]
+
+
+async def test_reactions_to_the_bots_messages_are_forwarded(
+    run_adapter: RunAdapter, discord: Discord, orchestrator: PublishOrchestrator
+) -> None:
+    """Somebody's to the bot's own; not the bot's, nor what people say of each other's messages."""
+    intents = "guilds,guild_messages,message_content,guild_reactions"
+    await run_adapter(orchestrator.url, DISCORD_INTENTS=intents).connected()
+    bot = discord.application.user
+    theirs, own = discord.say("one"), discord.say("May I?", author=bot)
+    anchor, custom = {"id": None, "name": "⚓"}, {"id": "77", "name": "aye"}
+    for message, user, emoji in (
+        (theirs, discord.ada, anchor),
+        (own, bot, anchor),
+        (own, discord.ada, anchor),
+        (own, discord.ada, custom),
+    ):
+        discord.world.react(discord.channel(), message, user, emoji)
+    await arrival(orchestrator, discord.say("two"))
+    _, first, second, _ = orchestrator.events
+    assert first.event_id == f"discord:reaction:{own.id}:{discord.ada.id}:⚓"
+    assert (first.content_type, first.content) == (CONTENT_TYPE_REACTION, "⚓")
+    assert (first.source_event_id, first.source_user_id) == (own.id, discord.ada.id)
+    assert first.routing.conversation.conversation_id == orchestrator.events[0].routing.conversation.conversation_id
+    assert first.discord.referenced_message.author_id == bot.id
+    assert (second.discord.emoji, second.event_id) == ("aye:77", f"discord:reaction:{own.id}:{discord.ada.id}:aye:77")
 
 
 MALFORMED = [

@@ -166,6 +166,23 @@ async def test_a_resumed_process_knows_names_and_itself(
     assert (discord.counts["identifies"], discord.counts["resumes"]) == (1, 1)
 
 
+async def test_other_intents_begin_a_session_of_their_own(
+    ledger: PublishOrchestrator, discord: Discord, run_adapter: RunAdapter
+) -> None:
+    """A session keeps the intents it was begun with, so it isn't resumed under others; what came meanwhile is fetched."""
+    first = run_adapter(ledger.url)
+    await first.connected()
+    discord.say("before")
+    await until(lambda: len(ledger.events) == 1, "the first message")
+    await first.stop()
+    discord.say("meanwhile")
+    second = run_adapter(ledger.url, DISCORD_INTENTS="guilds,guild_messages,message_content,guild_reactions")
+    await second.connected()
+    await until(lambda: len(ledger.events) == 2, "the message that came meanwhile")
+    assert [event.content for event in ledger.events] == ["before", "meanwhile"]
+    assert (discord.counts["identifies"], discord.counts["resumes"]) == (2, 0)
+
+
 @pytest.mark.parametrize("resumable", [True, False])
 async def test_an_invalidated_session_loses_nothing(
     ledger: PublishOrchestrator,

@@ -53,6 +53,13 @@ def test_the_parts_are_wired_to_each_other() -> None:
     assert parts["discord"].environment["HEALTH_PORT"] == "8003"
 
 
+def test_reactions_are_heard_unless_the_shell_says_otherwise() -> None:
+    """So that calls can be approved; DISCORD_INTENTS in the environment has the last word."""
+    assert "guild_reactions" in planned()["discord"].environment["DISCORD_INTENTS"].split(",")
+    parts = planned({"DISCORD_INTENTS": "guilds"})
+    assert parts["discord"].environment["DISCORD_INTENTS"] == "guilds"
+
+
 def test_a_secret_reaches_only_who_needs_it() -> None:
     """The bot's token, the model's key and the database stay away from the other parts, even when the shell has them."""
     environ = {"DISCORD_BOT_TOKEN": "t", "MODEL_API_KEY": "k", "DATABASE_URL": "d", "HTTPS_PROXY": "p"}

@@ -179,6 +179,19 @@ def test_shipped_servers_are_those_of_the_image() -> None:
     assert written["time"] == {"command": "x", "allowedTools": ["discord_send_message"]}
 
 
+def test_tools_that_need_approval_are_told_to_all_three_parts() -> None:
+    """execution-service which they are, the orchestrator who approves and for how long, discord-service to hear reactions."""
+    approval = {"tools": ["pay"], "approvers": ["1441700000000000000"], "timeoutSeconds": 60}
+    made = manifests({"agent": {"tools": {"approval": approval}}})
+    written = json.loads(made["ConfigMap", "harbour-config"]["data"]["mcp_servers.json"])["mcpServers"]
+    assert {tuple(server["approvalTools"]) for server in written.values()} == {("pay",)}
+    orchestrator = env(made["Deployment", "harbour-orchestrator"])
+    assert orchestrator["APPROVER_IDS"] == "1441700000000000000"
+    assert orchestrator["APPROVAL_TIMEOUT_SECONDS"] == "60"
+    intents = env(made["Deployment", "harbour-discord-0"])["DISCORD_INTENTS"]
+    assert intents == "guilds,guild_messages,dm_messages,message_content,guild_reactions,dm_reactions"
+
+
 def test_pods_roll_with_what_they_read() -> None:
     """A changed prompt rolls the orchestrator, and doesn't touch discord-service."""
     before, after = manifests({"agent": {"systemPrompt": "a"}}), manifests({"agent": {"systemPrompt": "b"}})

@@ -70,6 +70,15 @@ def test_good_bots_pass(spec: dict[str, Any]) -> None:
             {"sharding": {"shards": 2, "replicas": 3}},
             "sharding.replicas (3) is more than sharding.shards (2): a replica without a shard",
         ),
+        (
+            {"agent": {"tools": {"approval": {"tools": ["discord_send_message"]}}}},
+            "agent.tools.approval.tools can't name discord_send_message or discord_edit_message",
+        ),
+        (
+            {"agent": {"tools": {"approval": {"tools": ["pay"], "approvers": ["ada"]}}}},
+            "agent.tools.approval.approvers holds user ids, 15 to 20 digits in quotes",
+        ),
+        ({"agent": {"tools": {"approval": {}}}}, "spec.agent.tools.approval.tools: Required value"),
         ({"sharding": {"shards": "many"}}, "sharding.shards is auto or a number from 1 to 16000"),
         ({"sharding": {"shards": 0}}, "sharding.shards is auto or a number from 1 to 16000"),
         (

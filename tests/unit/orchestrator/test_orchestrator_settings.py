@@ -24,6 +24,15 @@ def test_the_defaults() -> None:
     assert settings.model == "scripted"
 
 
+def test_approvers_are_ids_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spaces don't matter; a name is refused."""
+    monkeypatch.setenv("APPROVER_IDS", "1441700000000000000, 1441700000000000001")
+    assert load_settings(OrchestratorSettings).approver_ids == ("1441700000000000000", "1441700000000000001")
+    monkeypatch.setenv("APPROVER_IDS", "ada")
+    with pytest.raises(SettingsError, match="APPROVER_IDS: 'ada' is not a user id such as 1441700000000000000"):
+        load_settings(OrchestratorSettings)
+
+
 @pytest.mark.parametrize("url", ["postgresql://user:pw@db/x", "postgres://db/x", "postgresql+psycopg://db:5433/x"])
 def test_postgresql_is_taken(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """In each of the forms in use; and no representation of the settings shows the password."""

@@ -62,6 +62,17 @@ def test_attachments_are_listed() -> None:
     assert shown(one)[1] == "Alice: hello\n[attachment] cat.png https://cdn/cat.png"
 
 
+def test_a_decision_reads_as_such() -> None:
+    """Beside the emoji stands what it decided; what was remembered before decisions were reads as ever."""
+    one = event(content_type=event_pb2.CONTENT_TYPE_REACTION, content="✅")
+    remembered = user_message(one, "run", decision="approving the call of pay with {}")
+    assert (
+        prompt("", facts_of(one), [remembered])[1].text == "Alice: [reacted with ✅, approving the call of pay with {}]"
+    )
+    del remembered.additional_kwargs["event"]["decision"]
+    assert prompt("", facts_of(one), [remembered])[1].text == "Alice: [reacted with ✅]"
+
+
 def test_a_reaction_and_an_edit_read_as_such() -> None:
     """The model can tell them from messages."""
     reaction = event(content_type=event_pb2.CONTENT_TYPE_REACTION, content="👍")

@@ -45,7 +45,7 @@ _SHIPPED: dict[str, Manifest] = {
 
 def servers_file(tools: Tools) -> dict[str, Any] | None:
     """The file's content; None if the one in the image says what the bot wants."""
-    if tools.allow is None and tools.channels == "event" and not tools.mcp_servers:
+    if tools.allow is None and tools.channels == "event" and not tools.mcp_servers and tools.approval is None:
         return None
     servers: dict[str, Manifest] = {name: {**server, "cwd": SHARE} for name, server in _SHIPPED.items()}
     if tools.channels == "any":
@@ -55,4 +55,7 @@ def servers_file(tools: Tools) -> dict[str, Any] | None:
     if tools.allow is not None:
         for server in servers.values():
             server["allowedTools"] = sorted(tools.allow)
+    if tools.approval is not None:
+        for server in servers.values():
+            server["approvalTools"] = sorted(tools.approval.tools)
     return {"mcpServers": servers}

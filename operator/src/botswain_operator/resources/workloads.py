@@ -36,7 +36,7 @@ def discord_deployment(bot: Bot, defaults: Defaults, observed: Observed, shard_s
         from_secret("DISCORD_BOT_TOKEN", spec.token_secret_ref.name, spec.token_secret_ref.key),
         value("DISCORD_APPLICATION_ID", application_id(bot, observed)),
         value("DISCORD_API_URL", spec.discord.api_url or defaults.discord_api_url),
-        value("DISCORD_INTENTS", ",".join(INTENT_NAMES.get(name, name) for name in spec.intents)),
+        value("DISCORD_INTENTS", ",".join(INTENT_NAMES.get(name, name) for name in spec.asked_intents)),
         value("SHARD_IDS", ",".join(map(str, ids))),
         value("SHARD_COUNT", shard_set.count),
         value(
@@ -85,6 +85,10 @@ def orchestrator_deployment(bot: Bot, defaults: Defaults, observed: Observed) ->
         value("MODEL", agent.model),
         value("TURN_POLICY", agent.turn_policy),
     ]
+    if (approval := agent.tools.approval) is not None:
+        env.append(value("APPROVAL_TIMEOUT_SECONDS", approval.timeout_seconds))
+        if approval.approvers:
+            env.append(value("APPROVER_IDS", ",".join(approval.approvers)))
     if agent.base_url:
         env.append(value("MODEL_BASE_URL", agent.base_url))
     if agent.api_key_secret_ref:

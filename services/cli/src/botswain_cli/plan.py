@@ -17,6 +17,7 @@ HOST = "127.0.0.1"
 SIMULATED_APPLICATION_ID = "1191168914227200001"
 SIMULATED_TOKEN = "MTE5MTE2ODkxNDIyNzIwMDAwMQ.H4dEAA.-l7g8QtKShP6BGvnGTQmN33xicGF3mpMVR8rTA"  # noqa: S105
 """The simulator's default bot: always the same, and good for nothing else."""
+INTENTS = "guilds,guild_messages,dm_messages,message_content,guild_reactions,dm_reactions"
 DISCORD_API_URL = "https://discord.com/api/v10"
 DRAIN_SECONDS = 8.0
 """What the parts get for finishing their work at the end, unless SHUTDOWN_GRACE_SECONDS says otherwise."""
@@ -147,6 +148,7 @@ def plan(wishes: Wishes, ports: Ports, discord: Discord, environ: Mapping[str, s
                 **_inherited(name, environ),
                 **_common(wishes, environ),
                 **_wiring(name, wishes, ports, discord),
+                **_intents(name, environ),
             },
             needs=tuple(need for need in _NEEDS[name] if need in names),
             addresses={use.kind: f"{wishes.host}:{ports[name, use.kind]}" for use in PORT_USES if use.part == name},
@@ -197,6 +199,11 @@ def _wiring(name: str, wishes: Wishes, ports: Ports, discord: Discord) -> dict[s
     else:
         credentials["GATEWAY_SERVICE_URL"] = f"grpc://{wishes.host}:{ports['orchestrator', 'grpc']}"
     return {**own, **credentials}
+
+
+def _intents(name: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Reactions too, so that calls can be approved, unless the command's own environment says what to ask Discord for."""
+    return {"DISCORD_INTENTS": INTENTS} if name == "discord" and not environ.get("DISCORD_INTENTS") else {}
 
 
 def drain_seconds(environ: Mapping[str, str]) -> float:

@@ -22,7 +22,7 @@ from botswain_services.rpc import Peer
 from discord.http import Route
 from google.protobuf.json_format import MessageToDict
 
-from botswain_discord import metrics
+from botswain_discord import metrics, reactions
 from botswain_discord.backoff import reconnect_delay
 from botswain_discord.catch_up import PAGE
 from botswain_discord.claims import Holding, ShardSet
@@ -192,10 +192,15 @@ class DiscordGatewayHandler(discord.Client):
         """Where a shard goes on, and what it knew there."""
         if cursor is None:
             return None, None
-        if cursor.HasField("state"):
-            self.names.restore(MessageToDict(cursor.state))
+        state = MessageToDict(cursor.state) if cursor.HasField("state") else {}
+        if state:
+            self.names.restore(state)
         shard = cursor.shard
         self._recovery.read_until(shard.id, cursor.updated_at.ToMilliseconds())
+        if state.get("intents", self.intents.value) != self.intents.value:
+            # A session keeps the intents that it was begun with.
+            log.info("session_not_resumed", shard=shard.id, reason="DISCORD_INTENTS has changed")
+            return None, None
         return Session(shard.id, shard.count, cursor.session_id, cursor.resume_gateway_url), cursor.seq
 
     def places(self) -> Iterator[Place]:
@@ -206,7 +211,11 @@ class DiscordGatewayHandler(discord.Client):
                 yield Place(*place, self.names.version, partial(self._state, shard.id))
 
     def _state(self, shard_id: int) -> dict[str, Any]:
-        return {"bot_user_id": self._bot_user_id, **self.names.state(shard_id, self.shard_set.of)}
+        return {
+            "bot_user_id": self._bot_user_id,
+            "intents": self.intents.value,
+            **self.names.state(shard_id, self.shard_set.of),
+        }
 
     async def disconnect(self, code: int) -> None:
         """Close the shards' sockets with `code`."""
@@ -337,22 +346,32 @@ class DiscordGatewayHandler(discord.Client):
         log.debug("message_edited", shard=origin.shard_id, **payload_ids(payload))
 
     def on_reaction_add(self, payload: dict[str, Any], origin: ShardWebSocket) -> None:
-        """MESSAGE_REACTION_ADD: counted, not processed. It comes only when DISCORD_INTENTS asks for reactions."""
+        """MESSAGE_REACTION_ADD: forward it, if it is somebody's to a message of the bot. It comes only when
+        DISCORD_INTENTS asks for reactions, and is not fetched when a session is lost.
+        """
         metrics.REACTIONS_RECEIVED.inc()
-        log.debug(
-            "reaction_added",
-            shard=origin.shard_id,
-            message_id=payload.get("message_id"),
-            channel_id=payload.get("channel_id"),
+        reason = reactions.ignored_reason(payload, self._bot_user_id)
+        if reason is not None:
+            metrics.IGNORED_BY_REASON[reason].inc()
+            return
+        shard_id = origin.shard_id or 0
+        event, odd = reactions.normalise_reaction(
+            payload,
+            self._contexts[shard_id],
+            correlation_id=tracing.new_correlation_id(),
+            traceparent=tracing.new_traceparent(),
+            received_at=time.time(),
         )
+        _count_odd(odd)
+        seq = 0 if self._recovery.behind(shard_id) else origin.sequence or 0
+        self._forward_event(event, origin.session, seq)
 
     def _normalize_message(self, payload: dict[str, Any], context: MessageContext) -> InternalEvent:
         """The event of a message, with a correlation id and the start of a trace."""
         event, odd = normalise_message(
             payload, context, correlation_id=tracing.new_correlation_id(), traceparent=tracing.new_traceparent()
         )
-        for field in odd:
-            metrics.ODD_FIELDS.labels(field).inc()
+        _count_odd(odd)
         return event
 
     def _forward_event(self, event: InternalEvent, session: Session | None, seq: int) -> None:
@@ -405,6 +424,11 @@ class DiscordGatewayHandler(discord.Client):
             ids = payload_ids(payload) if type(payload) is dict else {}
         if self._malformed_lines.allows():
             log.warning("payload_malformed", dispatch=event, reason=reason, shard=shard_id, seq=seq, **ids)
+
+
+def _count_odd(fields: list[str]) -> None:
+    for field in fields:
+        metrics.ODD_FIELDS.labels(field).inc()
 
 
 def _start_limit(limit: Any) -> StartLimit:

@@ -10,8 +10,10 @@ EDITS_RECEIVED = RECEIVED.labels("edit")
 REACTIONS_RECEIVED = RECEIVED.labels("reaction")
 OTHERS_RECEIVED = RECEIVED.labels("other")
 
-IGNORED = Counter("botswain_discord_events_ignored", "Messages that are not for the agent, by reason.", ["reason"])
-IGNORED_BY_REASON = {reason: IGNORED.labels(reason) for reason in ("own", "bot", "webhook", "system")}
+IGNORED = Counter(
+    "botswain_discord_events_ignored", "Messages and reactions that are not for the agent, by reason.", ["reason"]
+)
+IGNORED_BY_REASON = {reason: IGNORED.labels(reason) for reason in ("own", "bot", "webhook", "system", "elsewhere")}
 
 MALFORMED = Counter("botswain_discord_events_malformed", "Dispatches that were skipped because they can't be an event.")
 UNREADABLE = Counter("botswain_discord_frames_unreadable", "Gateway frames that are not JSON objects, skipped.")

@@ -92,7 +92,7 @@ def normalise_message(
         source_event_id=message_id,
         source_channel_id=channel_id,
         source_user_id=author_id,
-        source_user_name=_display_name(payload, author, odd),
+        source_user_name=display_name(payload, author, odd),
         content_type=_TEXT if content or not attachments else _content_type(attachments),
         content=content,
         attachments=attachments,
@@ -107,7 +107,7 @@ def normalise_message(
     shard.id = shard_id
     shard.count = shard_count
     _set_type_and_mentions(discord, payload, odd)
-    reply_to = _set_place(event, payload, channel_id, names, odd)
+    reply_to = set_place(event, payload, channel_id, names, odd)
     routing = event.routing
     routing.reply_channel_id = channel_id
     routing.conversation.conversation_id = f"discord:{bot_id}:{reply_to}"
@@ -152,7 +152,7 @@ def _content(payload: Mapping[str, Any], odd: list[str]) -> str:
     return content
 
 
-def _display_name(payload: Mapping[str, Any], author: Mapping[str, Any], odd: list[str]) -> str | None:
+def display_name(payload: Mapping[str, Any], author: Mapping[str, Any], odd: list[str]) -> str | None:
     """The name people see: in the guild, else everywhere, else the account's."""
     member = payload.get("member")
     candidates = (
@@ -239,7 +239,7 @@ def _set_type_and_mentions(discord: event_pb2.DiscordMetadata, payload: Mapping[
         discord.mention_everyone = True
 
 
-def _set_place(event: InternalEvent, payload: Mapping[str, Any], channel_id: str, names: Names, odd: list[str]) -> str:
+def set_place(event: InternalEvent, payload: Mapping[str, Any], channel_id: str, names: Names, odd: list[str]) -> str:
     """Set guild and thread; the id replies go to: the thread's where there is one."""
     given = payload.get("guild_id")
     if given is None:  # a direct message

@@ -10,15 +10,13 @@ from __future__ import annotations
 from botswain_proto.v1 import event_pb2, orchestrator_pb2
 from botswain_services.logs import get_logger
 
-from botswain_orchestrator.agent.tools import ToolCaller
+from botswain_orchestrator.agent.tools import SEND_TOOL, ToolCaller
 from botswain_orchestrator.agent.turn import Turn
 from botswain_orchestrator.errors import DeliveryError
 from botswain_orchestrator.events import reply_channel
 from botswain_orchestrator.splitting import split_message
 
 log = get_logger(__name__)
-
-SEND_TOOL = "discord_send_message"
 
 
 def undelivered_text(turn: Turn) -> str:

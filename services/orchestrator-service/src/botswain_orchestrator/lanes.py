@@ -22,6 +22,10 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
+def _any(_item: object) -> bool:
+    return True
+
+
 class Lanes(Generic[Item]):
     """Runs items of many lanes.
 
@@ -76,21 +80,19 @@ class Lanes(Generic[Item]):
         """Whether something of that lane runs or waits."""
         return lane in self._queues
 
-    def newest(self, lane: Hashable) -> Item | None:
-        """The last of those that wait in that lane."""
-        queue = self._queues.get(lane)
-        return queue[-1] if queue else None
+    def newest(self, lane: Hashable, matches: Callable[[Item], bool] = _any) -> Item | None:
+        """The last of those that wait in that lane, and match."""
+        return next((item for item in reversed(self._queues.get(lane, ())) if matches(item)), None)
 
-    async def arrival(self, lane: Hashable) -> None:
-        """Wait until something waits in that lane, behind what runs. One at a time may ask."""
-        if self._queues.get(lane):
-            return
-        arrived = self._arrivals[lane] = asyncio.Event()
-        try:
-            await arrived.wait()
-        finally:
-            if self._arrivals.get(lane) is arrived:
-                del self._arrivals[lane]
+    async def arrival(self, lane: Hashable, matches: Callable[[Item], bool] = _any) -> None:
+        """Wait until something that matches waits in that lane, behind what runs. One at a time may ask."""
+        while self.newest(lane, matches) is None:
+            arrived = self._arrivals[lane] = asyncio.Event()
+            try:
+                await arrived.wait()
+            finally:
+                if self._arrivals.get(lane) is arrived:
+                    del self._arrivals[lane]
 
     async def _work(self, lane: Hashable) -> None:
         queue = self._queues[lane]

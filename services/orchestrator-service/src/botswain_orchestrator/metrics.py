@@ -27,3 +27,6 @@ IDENTIFIES = Counter("botswain_orchestrator_identify_permits", "Asked for an IDE
 RETRIES = Counter("botswain_orchestrator_turn_retries", "Turns that failed and are tried again.")
 DEAD_LETTERS = Counter("botswain_orchestrator_dead_letters", "Events that were given up: their last turn failed.")
 SUPERSEDED = Counter("botswain_orchestrator_superseded_events", "Events without a turn of their own.", ["policy"])
+APPROVALS = Counter(
+    "botswain_orchestrator_approvals", "Tool calls that a person was asked about, by outcome.", ["outcome"]
+)

@@ -5,6 +5,8 @@
 - `interrupt`: the turn under way is ended; the newest message's turn answers for all.
 - `reject`: it gets no answer.
 
+A reaction has a turn of its own under every policy, and ends nobody's: it may be what somebody decided.
+
 What was superseded stays in the ledger with the event that answers it, so a restart changes nothing; its text is part
 of the conversation that the answering turn reads.
 """
@@ -58,7 +60,7 @@ class Turnstile:
 
     def admit(self, entry: Entry) -> bool:
         """Whether a new entry may stand in its lane; under `reject` it may not while the lane is busy."""
-        if self._policy != "reject" or not self._lanes.busy(entry.lane):
+        if entry.alone or self._policy != "reject" or not self._lanes.busy(entry.lane):
             return True
         task = asyncio.get_running_loop().create_task(self._reject(entry), name=f"reject {entry.id}")
         self._rejecting.add(task)
@@ -84,9 +86,9 @@ class Turnstile:
         return None
 
     async def _by_policy(self, entry: Entry) -> float | None:
-        if self._policy in ("enqueue", "reject"):
+        if entry.alone or self._policy in ("enqueue", "reject"):
             return await self._run(entry)
-        newer = self._lanes.newest(entry.lane)
+        newer = self._lanes.newest(entry.lane, _may_answer_others)
         interrupts = self._policy == "interrupt"
         if newer is not None and await self._supersede(entry, newer, _TOGETHER, started=interrupts):
             return None
@@ -98,7 +100,7 @@ class Turnstile:
 
     async def _run_until_newer(self, entry: Entry) -> float | None:
         turn = asyncio.ensure_future(self._run(entry))
-        arrival = asyncio.ensure_future(self._lanes.arrival(entry.lane))
+        arrival = asyncio.ensure_future(self._lanes.arrival(entry.lane, _may_answer_others))
         try:
             await asyncio.wait({turn, arrival}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -107,7 +109,7 @@ class Turnstile:
             await asyncio.wait({turn, arrival})
         if not turn.cancelled():
             return turn.result()
-        newer = self._lanes.newest(entry.lane)
+        newer = self._lanes.newest(entry.lane, _may_answer_others)
         if newer is None:  # given back meanwhile: both have their turns after the next start
             return 0.0
         # A turn that was over all the same says so when it is run again.
@@ -128,6 +130,10 @@ class Turnstile:
         log.info("event_superseded", event_id=result.event_id, correlation_id=result.correlation_id, reason=reason)
         self._finished(entry, result)
         return True
+
+
+def _may_answer_others(entry: Entry) -> bool:
+    return not entry.alone
 
 
 def _unrecorded(error: Exception) -> orchestrator_pb2.ProcessResponse:

@@ -151,7 +151,9 @@ class OrchestratorService(Service):
         tokens = TokenIssuer(secret, issuer=self.name, audience="execution-service")
         self._peer = connect(settings.execution_service_url, tokens, variable="EXECUTION_SERVICE_URL")
         self._catalog = ToolCatalog(self._peer)
-        caller = ToolCaller(self._peer)
+        caller = ToolCaller(
+            self._peer, approvers=settings.approver_ids, approval_seconds=settings.approval_timeout_seconds
+        )
         memory = LedgerSaver(self.ledger)
         model = await asyncio.to_thread(
             make_model,
@@ -179,6 +181,7 @@ class OrchestratorService(Service):
             timeout=settings.turn_timeout_seconds,
             carried=self._carried,
             retries=Retries(settings.turn_attempts, settings.turn_retry_seconds),
+            approvers=settings.approver_ids,
         )
         self._catalog.start()
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Any, Self
 
 from botswain_services import ServiceSettings, SettingsError
 from botswain_services.rpc import parse_target
 from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode
 
 from botswain_orchestrator.agent.names import parse_model_name
 from botswain_orchestrator.ledger.engines import parse_database_url
@@ -90,7 +91,30 @@ class OrchestratorSettings(ServiceSettings):
         le=36_500,
         description="Days that answered events are kept, with what was done for them; 0: for good.",
     )
+    approver_ids: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Users who may approve calls of tools that need it, by Discord's ids, separated by commas; none: the user "
+        "for whom the call is to be made.",
+    )
+    approval_timeout_seconds: float = Field(
+        default=3600.0, gt=0, le=604_800, description="For how long a call can be approved, in seconds."
+    )
     workers: int = Field(default=32, ge=1, le=10_000, description="Turns that run at the same time.")
+
+    @field_validator("approver_ids", mode="before")
+    @classmethod
+    def _split_approver_ids(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("approver_ids")
+    @classmethod
+    def _check_approver_ids(cls, ids: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = next((one for one in ids if not (one.isascii() and one.isdigit() and len(one) <= 20)), None)
+        if wrong is not None:
+            raise ValueError(f"{wrong!r} is not a user id such as 1441700000000000000")
+        return ids
 
     @field_validator("database_url")
     @classmethod

@@ -9,13 +9,14 @@ import functools
 import random
 import time
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from botswain_proto.v1 import event_pb2, orchestrator_pb2
 from botswain_services.logs import bound, get_logger
 from botswain_services.tracing import span
 from google.protobuf.duration_pb2 import Duration
 
+from botswain_orchestrator.agent.approvals import decision_in
 from botswain_orchestrator.agent.catalog import NO_TOOLS, ToolCatalog, ToolSet
 from botswain_orchestrator.agent.graph import Agent
 from botswain_orchestrator.agent.journal import Journal
@@ -25,7 +26,8 @@ from botswain_orchestrator.errors import FencedError, OrchestratorError, ToolsUn
 from botswain_orchestrator.events import reply_channel
 from botswain_orchestrator.ids import run_id
 from botswain_orchestrator.ledger import Entry, Ledger, Started
-from botswain_orchestrator.metrics import DEAD_LETTERS, RETRIES, TURN_SECONDS, TURNS
+from botswain_orchestrator.ledger.approvals import Approval
+from botswain_orchestrator.metrics import APPROVALS, DEAD_LETTERS, RETRIES, TURN_SECONDS, TURNS
 from botswain_orchestrator.retries import Retries
 
 log = get_logger(__name__)
@@ -42,6 +44,7 @@ class TurnRunner:
         timeout: longest time of a turn, in seconds.
         retries: how often, and when, a turn that failed is tried again.
         carried: the events that an entry's turn answers too.
+        approvers: users who may approve tool calls; empty: the one for whom a call was to be made.
         chance: from 0 to 1, for the pauses.
     """
 
@@ -56,6 +59,7 @@ class TurnRunner:
         timeout: float,
         retries: Retries,
         carried: Callable[[Entry], Awaitable[list[event_pb2.InternalEvent]]],
+        approvers: Collection[str] = (),
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._ledger = ledger
@@ -66,6 +70,7 @@ class TurnRunner:
         self._timeout = timeout
         self._retries = retries
         self._carried = carried
+        self._approvers = approvers
         self._chance = chance
 
     async def run(self, entry: Entry) -> float | None:
@@ -118,6 +123,10 @@ class TurnRunner:
             async with asyncio.timeout(self._timeout):
                 done = await self._ledger.steps(run) if started.attempt > 1 else []
                 turn.journal = Journal(functools.partial(self._ledger.record_steps, entry, run), done)
+                if event.content_type == event_pb2.CONTENT_TYPE_REACTION:
+                    turn.approval = await self._decided(entry, event, run)
+                    if turn.approval is None:
+                        return turn, None  # it decides nothing, and asks for no answer
                 turn.carried = await self._carried(entry)
                 turn.tools = await self._tools(event, turn)
                 await self._agent.answer(turn, entry.lane)
@@ -131,6 +140,18 @@ class TurnRunner:
                 log.error("turn_broke", traceback="".join(traceback.format_exception(error)))  # noqa: TRY400
             return turn, str(error) or type(error).__name__
         return turn, None
+
+    async def _decided(self, entry: Entry, event: event_pb2.InternalEvent, run: str) -> Approval | None:
+        """What a reaction decides, if anything."""
+        decision = decision_in(event, run)
+        if decision is None:
+            return None
+        approval = await self._ledger.decide(entry, decision, approvers=self._approvers)
+        if approval is not None:
+            outcome = approval.state.name.lower()
+            APPROVALS.labels(outcome).inc()
+            log.info("approval_decided", outcome=outcome, tool=approval.tool, user_id=decision.by)
+        return approval
 
     async def _tools(self, event: event_pb2.InternalEvent, turn: Turn) -> ToolSet:
         """Without its tools an answer can't be delivered, so an event with a channel waits for them as long as it may."""

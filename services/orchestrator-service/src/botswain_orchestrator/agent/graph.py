@@ -7,6 +7,7 @@ that it has to answer.
 
 from __future__ import annotations
 
+import json
 import operator
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, Literal, TypedDict
@@ -28,6 +29,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
+from botswain_orchestrator.agent.approvals import decision_words
 from botswain_orchestrator.agent.catalog import ToolSet
 from botswain_orchestrator.agent.memory import LedgerSaver, trimmed
 from botswain_orchestrator.agent.prompt import facts_in, prompt, user_message
@@ -96,8 +98,9 @@ class Agent:
             ModelError: the model gave no answer.
         """
         earlier = [user_message(event, run_id(event.bot_id, event.event_id)) for event in turn.carried]
+        decision = decision_words(turn.approval) if turn.approval is not None else ""
         await self._graph.ainvoke(
-            {"messages": [*earlier, user_message(turn.event, turn.run_id)]},
+            {"messages": [*earlier, user_message(turn.event, turn.run_id, decision=decision)]},
             {"configurable": {"thread_id": thread_id}, "recursion_limit": 2 * self._max_steps + 8},
             context=turn,
             durability="exit",
@@ -109,7 +112,9 @@ class Agent:
         facts = next(facts_in(message) for message in reversed(messages) if isinstance(message, HumanMessage))
         turn.rounds += 1
         recorded = turn.journal.answer(turn.rounds)
-        if recorded is not None:
+        if turn.rounds == 1 and turn.approves(1):
+            answer = _approved_call(turn)
+        elif recorded is not None:
             answer = _read(recorded)
         else:
             answer = await self._think(turn, prompt(self._system_prompt, facts, messages))
@@ -167,6 +172,13 @@ def _read(recorded: Any) -> AIMessage:
     (answer,) = messages_from_dict([recorded])
     assert isinstance(answer, AIMessage)
     return answer
+
+
+def _approved_call(turn: Turn) -> AIMessage:
+    """The call that the model had wanted, and a person approved."""
+    assert turn.approval is not None
+    call = {"name": turn.approval.tool, "args": json.loads(turn.approval.arguments), "id": f"{turn.run_id}-approved"}
+    return AIMessage("", id=f"{turn.run_id}-1", tool_calls=[call])
 
 
 def _tidied(answer: AIMessage, turn: Turn, *, keep_calls: bool) -> AIMessage:

@@ -18,6 +18,7 @@ from typing import Any
 
 from botswain_services.logs import get_logger
 
+from botswain_orchestrator.ledger.approvals import Question
 from botswain_orchestrator.ledger.steps import Step, StepKind
 
 log = get_logger(__name__)
@@ -76,14 +77,31 @@ class Journal:
         await self._record(self.take())
         return None
 
-    async def settle(self, number: int, name: str, arguments: Any, key: str, outcome: dict[str, Any]) -> None:
-        """Say what came of it; durable when this returns."""
-        self.note_result(number, name, arguments, key, outcome)
+    async def settle(
+        self,
+        number: int,
+        name: str,
+        arguments: Any,
+        key: str,
+        outcome: dict[str, Any],
+        question: Question | None = None,
+    ) -> None:
+        """Say what came of it, and what a person was asked instead; durable when this returns."""
+        self.note_result(number, name, arguments, key, outcome, question)
         await self._record(self.take())
 
-    def note_result(self, number: int, name: str, arguments: Any, key: str, outcome: dict[str, Any]) -> None:
+    def note_result(
+        self,
+        number: int,
+        name: str,
+        arguments: Any,
+        key: str,
+        outcome: dict[str, Any],
+        question: Question | None = None,
+    ) -> None:
         """Remember what came of a call; durable with the next intent, or with the turn's failure."""
-        self._staged.append(Step(StepKind.CALL, number, _json(outcome), name, _digest(arguments), key))
+        step = Step(StepKind.CALL, number, _json(outcome), name, _digest(arguments), key, question=question)
+        self._staged.append(step)
 
     def take(self) -> list[Step]:
         """What isn't recorded yet, for who records it; once."""

@@ -8,7 +8,7 @@ touching what is remembered.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TypedDict, cast
+from typing import NotRequired, TypedDict, cast
 
 from botswain_proto.v1 import event_pb2
 from langchain_core.messages import AnyMessage, HumanMessage, SystemMessage
@@ -38,9 +38,11 @@ class EventFacts(TypedDict):
     """The message this one replies to, who wrote it, and what."""
     reference_author: str
     reference_text: str
+    decision: NotRequired[str]
+    """What a reaction decided about a tool call."""
 
 
-def facts_of(event: event_pb2.InternalEvent) -> EventFacts:
+def facts_of(event: event_pb2.InternalEvent, *, decision: str = "") -> EventFacts:
     """The facts that go into the prompt and into memory."""
     reference = event.discord.referenced_message
     return EventFacts(
@@ -57,12 +59,14 @@ def facts_of(event: event_pb2.InternalEvent) -> EventFacts:
         reference_id=reference.message_id,
         reference_author=reference.author_id,
         reference_text=reference.content,
+        decision=decision,
     )
 
 
-def user_message(event: event_pb2.InternalEvent, run_id: str) -> HumanMessage:
+def user_message(event: event_pb2.InternalEvent, run_id: str, *, decision: str = "") -> HumanMessage:
     """The event as it is remembered."""
-    return HumanMessage(event.content, id=run_id, additional_kwargs={FACTS: dict(facts_of(event))})
+    facts = facts_of(event, decision=decision)
+    return HumanMessage(event.content, id=run_id, additional_kwargs={FACTS: dict(facts)})
 
 
 def facts_in(message: HumanMessage) -> EventFacts:
@@ -98,7 +102,8 @@ def _rendered(message: AnyMessage) -> AnyMessage:
         return message
     facts = facts_in(message)
     if facts["kind"] == "reaction":
-        text = f"[reacted with {facts['emoji'] or facts['text']}]"
+        decision = facts.get("decision", "")
+        text = f"[reacted with {facts['emoji'] or facts['text']}{', ' + decision if decision else ''}]"
     elif facts["kind"] == "edit":
         text = f"[edited their message to] {facts['text']}"
     else:

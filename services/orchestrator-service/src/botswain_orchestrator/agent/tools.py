@@ -1,5 +1,7 @@
 """Calling tools: from the model's wish to execution-service, and back as text that the model can read.
 
+A tool that needs a person's approval isn't called: that person is asked (`approvals`).
+
 Whatever goes wrong becomes a result that says so, since the agent may know another way: a tool that doesn't exist,
 arguments that don't fit, an error of the tool's own, execution-service away. Only two things end the turn: its deadline, and
 trouble that keeps a tool from delivering. No other way leads to the user then, so the turn is tried again.
@@ -10,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,17 +23,25 @@ from botswain_services.rpc import Peer
 from botswain_services.tracing import span
 from google.protobuf import json_format
 
+from botswain_orchestrator.agent.approvals import APPROVE, REFUSE, question
+from botswain_orchestrator.agent.results import message_id_in
 from botswain_orchestrator.agent.turn import ToolCall, Turn
 from botswain_orchestrator.errors import DeliveryError
-from botswain_orchestrator.events import channels_of
-from botswain_orchestrator.metrics import TOOL_CALLS
+from botswain_orchestrator.events import channels_of, reply_channel
+from botswain_orchestrator.ledger.approvals import Question
+from botswain_orchestrator.metrics import APPROVALS, TOOL_CALLS
 
 log = get_logger(__name__)
 
+SEND_TOOL, REACT_TOOL = "discord_send_message", "discord_add_reaction"
 PATIENCE = 15.0
 """Seconds to wait for execution-service, or the server behind it, to come back: a restart takes less."""
 _PAUSES = (0.1, 2.0)
 """First and longest pause between attempts, in seconds."""
+_ASKED = (
+    "{name} has not been called yet: a person has to approve it, and has been asked in the channel. When they do, it is called "
+    "and you are told; don't call it again for that."
+)
 _BUSY = grpc.StatusCode.RESOURCE_EXHAUSTED
 """No call was made; there were too many others."""
 _CLEAR_TO_THE_MODEL = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.PERMISSION_DENIED}
@@ -46,13 +57,23 @@ class ToolResult:
     structured: dict[str, Any] | None = None
     unreached: bool = False
     """Nobody answered, or what went wrong may be over in a moment: the tool may not have been called at all."""
+    needs_approval: bool = False
+    """It was not called, because a person has to approve it first."""
 
 
 class ToolCaller:
-    """Calls tools on behalf of turns."""
+    """Calls tools on behalf of turns.
 
-    def __init__(self, peer: Peer) -> None:
+    Args:
+        peer: execution-service.
+        approvers: users who may approve calls; empty: the one whose event is answered.
+        approval_seconds: for which a call may be approved.
+    """
+
+    def __init__(self, peer: Peer, *, approvers: Collection[str] = (), approval_seconds: float = 3600.0) -> None:
         self._peer = peer
+        self._approvers = approvers
+        self._approval_seconds = approval_seconds
         self._stub = execution_pb2_grpc.ExecutionServiceStub(peer.channel)
 
     async def call(self, turn: Turn, name: str, arguments: dict[str, Any]) -> ToolResult:
@@ -76,6 +97,8 @@ class ToolCaller:
             changes = delivers or not tool.annotations.read_only
             before = await turn.journal.intend(step, name, arguments, turn.key(step)) if changes else None
             result = await self._make(turn, step, name, arguments, repeatable=_repeatable(tool), attempted_at=before)
+            if result.needs_approval:
+                return await self._ask(turn, step, name, arguments, started=started)
             if result.unreached and delivers:
                 # Not the model's to deal with: whatever it would say instead has to go the same way.
                 raise DeliveryError(f"{name} could not be called, or not to its end: {result.text}")
@@ -84,6 +107,49 @@ class ToolCaller:
                 await turn.journal.settle(*settling)
             else:
                 turn.journal.note_result(*settling)
+        turn.calls.append(ToolCall(name, arguments, delivers, result.is_error, time.perf_counter() - started))
+        return result
+
+    async def _ask(self, turn: Turn, step: int, name: str, arguments: dict[str, Any], *, started: float) -> ToolResult:
+        """Ask in the conversation whether a call may be made. The question goes under the call's own key, which the call
+        has no use for: it is made by another turn, if at all.
+
+        Raises:
+            DeliveryError: the question could not be sent; another attempt sends it, under the same key.
+        """
+        key = turn.key(step)
+        before = await turn.journal.intend(step, name, arguments, key)
+        channel = reply_channel(turn.event)
+        asked: Question | None = None
+        problem = "there is no channel to ask in"
+        if channel:
+            people = self._approvers or [turn.event.source_user_id]
+            text = question(name, arguments, people=people, seconds=self._approval_seconds)
+            sending = {"channel_id": channel, "content": text}
+            sent = await self._make(turn, step, SEND_TOOL, sending, repeatable=True, attempted_at=before)
+            if sent.unreached:
+                raise DeliveryError(f"nobody could be asked to approve {name}: {sent.text}")
+            message_id = "" if sent.is_error else message_id_in(sent.text, sent.structured)
+            problem = f"the question could not be sent: {sent.text}"
+            if message_id:
+                asked = Question(
+                    turn.event.bot_id,
+                    message_id,
+                    turn.event.source_user_id,
+                    json.dumps(arguments, ensure_ascii=False).encode(),
+                    self._approval_seconds,
+                )
+        result = ToolResult(_ASKED.format(name=name))
+        if asked is None:
+            result = ToolResult(f"{name} was not called: a person has to approve it, and {problem}.", is_error=True)
+        delivers = asked is not None
+        await turn.journal.settle(step, name, arguments, key, _outcome(result, delivers=delivers), asked)
+        if asked is not None:
+            APPROVALS.labels("asked").inc()
+            log.info("approval_asked", tool=name, message_id=asked.message_id)
+            for emoji in (APPROVE, REFUSE):
+                marking = {"channel_id": channel, "message_id": asked.message_id, "emoji": emoji}
+                await self._make(turn, step, REACT_TOOL, marking, repeatable=True, attempted_at=None)
         turn.calls.append(ToolCall(name, arguments, delivers, result.is_error, time.perf_counter() - started))
         return result
 
@@ -126,13 +192,15 @@ class ToolCaller:
         key = turn.key(step)
         with span("tool", attributes={"tool.name": name, "tool.key": key}) as current:
             try:
-                request = _request(turn, name, arguments, key)
+                request = _request(turn, step, name, arguments)
                 if attempted_at is not None:
                     request.attempted_at.FromMilliseconds(int(attempted_at * 1000))
                 response = await self._call(turn, request, repeatable=repeatable)
                 result = result_of(response)
                 if response.transient and repeatable:
                     result = replace(result, unreached=True)
+                if response.approval_required:
+                    result = replace(result, needs_approval=True)
             except (ValueError, TypeError) as error:  # arguments that aren't JSON values
                 result = ToolResult(f"The arguments of {name} can't be sent: {error}", is_error=True)
             except TimeoutError:
@@ -143,10 +211,11 @@ class ToolCaller:
                     _explain(name, error), is_error=True, unreached=error.code() not in _CLEAR_TO_THE_MODEL
                 )
             current.set_attribute("tool.is_error", result.is_error)
-            TOOL_CALLS.labels(name, "error" if result.is_error else "ok").inc()
-            if result.is_error:
+            outcome = "needs_approval" if result.needs_approval else "error" if result.is_error else "ok"
+            TOOL_CALLS.labels(name, outcome).inc()
+            if result.is_error and not result.needs_approval:
                 log.warning("tool_failed", tool=name, key=key, reason=result.text[:500])
-            else:
+            elif not result.is_error:
                 log.info("tool_called", tool=name, key=key)
         return result
 
@@ -218,7 +287,7 @@ def _text_of(content: execution_pb2.ToolContent) -> str:
     return ""
 
 
-def _request(turn: Turn, name: str, arguments: dict[str, Any], key: str) -> execution_pb2.CallToolRequest:
+def _request(turn: Turn, step: int, name: str, arguments: dict[str, Any]) -> execution_pb2.CallToolRequest:
     event = turn.event
     request = execution_pb2.CallToolRequest(
         name=name,
@@ -228,8 +297,9 @@ def _request(turn: Turn, name: str, arguments: dict[str, Any], key: str) -> exec
             event_id=event.event_id,
             run_id=turn.run_id,
             channel_ids=channels_of(event),
+            approved=turn.approves(step),
         ),
-        idempotency_key=key,
+        idempotency_key=turn.key(step),
     )
     request.arguments.update(arguments)
     return request

@@ -11,6 +11,7 @@ from botswain_proto.v1 import event_pb2, orchestrator_pb2
 from botswain_orchestrator.agent.catalog import ToolSet
 from botswain_orchestrator.agent.journal import Journal
 from botswain_orchestrator.ids import idempotency_key
+from botswain_orchestrator.ledger.approvals import Approval, ApprovalState
 
 
 @dataclass(slots=True)
@@ -43,6 +44,8 @@ class Turn:
     """The agent's last text."""
     journal: Journal = field(default_factory=Journal)
     """What earlier attempts at this turn did, and what this one does."""
+    approval: Approval | None = None
+    """What this event, a reaction, decided about a tool call."""
     delivery: orchestrator_pb2.Delivery = orchestrator_pb2.DELIVERY_UNSPECIFIED
     _steps: int = 0
 
@@ -50,6 +53,10 @@ class Turn:
         """The number of the next tool call, from 1: the same on every attempt, as long as the turn takes the same way."""
         self._steps += 1
         return self._steps
+
+    def approves(self, step: int) -> bool:
+        """Whether a person has approved the call of this step: the first of a turn that an approval began."""
+        return step == 1 and self.approval is not None and self.approval.state is ApprovalState.APPROVED
 
     def key(self, step: int) -> str:
         """The idempotency key of a tool call."""

@@ -87,4 +87,4 @@ def _anew(connection: Connection, row: dict[str, Any]) -> Entry:
     row |= {"status": EventStatus.RECORDED.value, "finished_at": None, "failures": 0, "next_at": None}
     number = connection.execute(insert(events).values(row).returning(events.c.id)).scalar_one()
     connection.execute(update(events).where(events.c.answered_by == before).values(answered_by=number))
-    return Entry(number, row["lane"])
+    return Entry(number, row["lane"], alone=row["alone"])

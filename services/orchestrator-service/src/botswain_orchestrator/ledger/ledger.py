@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -12,6 +12,7 @@ from botswain_proto.v1 import coordination_pb2, event_pb2, orchestrator_pb2
 from sqlalchemy import Connection, and_, bindparam, or_, select, update
 
 from botswain_orchestrator.ledger import replicas, shards
+from botswain_orchestrator.ledger.approvals import Approval, Decision, decide
 from botswain_orchestrator.ledger.database import Database
 from botswain_orchestrator.ledger.engines import now_in
 from botswain_orchestrator.ledger.notices import EVENTS, announce
@@ -44,6 +45,8 @@ class Entry:
     lane: str
     epoch: int = 0
     """Under which this orchestrator holds the lane's partition; 0 where there is one orchestrator alone."""
+    alone: bool = False
+    """It has a turn of its own, whatever the turn policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,8 @@ class Ledger:
                 "attempts": 0,
                 "received_at": int(now * 1000),
                 "partition": partition_of(lane),
+                # What a person decides must not be left to a later message's turn.
+                "alone": event.content_type == event_pb2.CONTENT_TYPE_REACTION,
             }
             for lane, event in batch
         ]
@@ -160,8 +165,11 @@ class Ledger:
 
     async def unfinished(self) -> list[Entry]:
         """The events whose turn is not over, oldest first, whoever answers them."""
-        query = select(events.c.id, events.c.lane).where(events.c.finished_at.is_(None)).order_by(events.c.id)
-        return await self._database.read(lambda connection: [Entry(*row) for row in connection.execute(query)])
+        query = select(events.c.id, events.c.lane, events.c.alone).where(events.c.finished_at.is_(None))
+        rows = query.order_by(events.c.id)
+        return await self._database.read(
+            lambda connection: [Entry(row.id, row.lane, alone=row.alone) for row in connection.execute(rows)]
+        )
 
     async def unfinished_in(self, held: Mapping[int, int], *, after: int, limit: int) -> list[Entry]:
         """The events whose turn is not over, oldest first, in some partitions.
@@ -175,7 +183,7 @@ class Ledger:
 
         def work(connection: Connection) -> list[Entry]:
             rows = connection.execute(_UNFINISHED_IN, parameters)
-            return [Entry(row.id, row.lane, held[row.partition]) for row in rows]
+            return [Entry(row.id, row.lane, held[row.partition], row.alone) for row in rows]
 
         return await self._database.read(work)
 
@@ -223,6 +231,16 @@ class Ledger:
             record_steps(connection, run, done, now=now)
 
         await self._database.write(work, own=True)
+
+    async def decide(self, entry: Entry, decision: Decision, *, approvers: Collection[str]) -> Approval | None:
+        """Note what a person decided about a tool call, by `approvals.decide()`."""
+        now = self._now()
+
+        def work(connection: Connection) -> Approval | None:
+            fence(self._database, connection, entry)
+            return decide(connection, decision, approvers=approvers, now=now)
+
+        return await self._database.write(work, own=True)
 
     async def finish(
         self,
@@ -334,7 +352,7 @@ _WHY_NOT = (
     .where(events.c.id == bindparam("row"))
 )
 _UNFINISHED_IN = (
-    select(events.c.id, events.c.lane, events.c.partition)
+    select(events.c.id, events.c.lane, events.c.partition, events.c.alone)
     .where(
         events.c.finished_at.is_(None),
         events.c.id > bindparam("after"),
@@ -356,14 +374,16 @@ _CLOSE = (
 _OF_THREAD = and_(checkpoints.c.thread_id == bindparam("thread"), checkpoints.c.namespace == bindparam("space"))
 _CHECKPOINT = select(*(checkpoints.c[name] for name in Checkpoint.__slots__)).where(_OF_THREAD)
 _CHECKPOINT_ID = select(checkpoints.c.checkpoint_id).where(_OF_THREAD)
-_INSERT_EVENTS = PerEngine(lambda insert: insert(events).on_conflict_do_nothing().returning(events.c.id, events.c.lane))
+_INSERT_EVENTS = PerEngine(
+    lambda insert: insert(events).on_conflict_do_nothing().returning(events.c.id, events.c.lane, events.c.alone)
+)
 
 
 def _insert_events(connection: Connection, rows: list[dict[str, Any]]) -> list[Entry]:
     new: list[Entry] = []
     for start in range(0, len(rows), _LARGEST_INSERT):
         new += [
-            Entry(*row)
+            Entry(row.id, row.lane, alone=row.alone)
             for row in connection.execute(_INSERT_EVENTS.on(connection), rows[start : start + _LARGEST_INSERT])
         ]
     return sorted(new, key=lambda entry: entry.id)

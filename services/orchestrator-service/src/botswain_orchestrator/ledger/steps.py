@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import IntEnum
 
 from sqlalchemy import Connection, bindparam, select
 
+from botswain_orchestrator.ledger.approvals import Question, ask
 from botswain_orchestrator.ledger.statements import replacing
 from botswain_orchestrator.ledger.tables import steps
 
@@ -38,6 +39,8 @@ class Step:
     """The call's idempotency key."""
     recorded_at: float | None = None
     """When it was recorded, in seconds since the epoch; None: it isn't yet."""
+    question: Question | None = None
+    """What a person was asked instead of the call being made."""
 
 
 def steps_of(connection: Connection, run: str) -> list[Step]:
@@ -51,9 +54,25 @@ def steps_of(connection: Connection, run: str) -> list[Step]:
 
 def record_steps(connection: Connection, run: str, done: Sequence[Step], *, now: float) -> None:
     """Note steps; one with the same kind and number is replaced."""
-    if done:
-        more = {"run": run, "recorded_at": int(now * 1000)}
-        connection.execute(_RECORD.on(connection), [asdict(step) | {"kind": int(step.kind)} | more for step in done])
+    at = int(now * 1000)
+    rows = [
+        {
+            "run": run,
+            "kind": int(step.kind),
+            "number": step.number,
+            "name": step.name,
+            "digest": step.digest,
+            "key": step.key,
+            "outcome": step.outcome,
+            "recorded_at": at,
+        }
+        for step in done
+    ]
+    if rows:
+        connection.execute(_RECORD.on(connection), rows)
+    for step in done:
+        if step.question is not None:
+            ask(connection, run, step.number, step.name, step.question, now=now)
 
 
 _OF_RUN = select(steps).where(steps.c.run == bindparam("of_run")).order_by(steps.c.kind, steps.c.number)

@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    false,
 )
 
 metadata = MetaData()
@@ -49,6 +50,8 @@ events = Table(
     Column("answered_by", _RowId),
     # `partitions.partition_of()` of the lane.
     Column("partition", SmallInteger, nullable=False, server_default="0"),
+    # It has a turn of its own, whatever the turn policy.
+    Column("alone", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("bot_id", "event_id"),
 )
 Index(
@@ -146,6 +149,31 @@ steps = Table(
     Column("outcome", LargeBinary),
     Column("recorded_at", BigInteger, nullable=False),
 )
+
+approvals = Table(
+    "approvals",
+    metadata,
+    # The step that asked.
+    Column("run", String(32), primary_key=True),
+    Column("step", Integer, primary_key=True, autoincrement=False),
+    # The question, as a message; reactions to it decide.
+    Column("bot_id", String(256), nullable=False),
+    Column("message_id", String(256), nullable=False),
+    # The call that is made once it is approved; its arguments as JSON.
+    Column("tool", String(256), nullable=False),
+    Column("arguments", LargeBinary, nullable=False),
+    # The user for whom the call was to be made.
+    Column("asked_by", String(256), nullable=False),
+    Column("asked_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    # approvals.ApprovalState
+    Column("state", SmallInteger, nullable=False),
+    # A user, and the run of the event that decided.
+    Column("decided_by", String(256)),
+    Column("decided_in", String(32)),
+    Column("decided_at", BigInteger),
+)
+Index("approvals_message", approvals.c.bot_id, approvals.c.message_id)
 
 replicas = Table(
     "replicas",

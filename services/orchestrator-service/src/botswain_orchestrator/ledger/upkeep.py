@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, func, select
 
+from botswain_orchestrator.ledger.approvals import ApprovalState
 from botswain_orchestrator.ledger.database import Database
 from botswain_orchestrator.ledger.ledger import EventStatus
 from botswain_orchestrator.ledger.tables import (
+    approvals,
     channel_marks,
     checkpoints,
     claims,
@@ -31,6 +34,7 @@ _EVENTS = {
     EventStatus.SUPERSEDED: "events superseded",
     EventStatus.FAILED: "dead letters",
 }
+_APPROVALS = {True: "approvals open", False: "approvals closed"}
 _OTHERS: tuple[tuple[str, Table, Any], ...] = (
     ("runs", runs, runs.c.finished_at),
     ("steps", steps, steps.c.recorded_at),
@@ -62,6 +66,12 @@ def _holdings(connection: Connection) -> Iterator[Holding]:
     found = {status: (count, oldest, newest) for status, count, oldest, newest in connection.execute(query)}
     for status, name in _EVENTS.items():
         yield Holding(name, *found.get(status.value, (0, None, None)))
+    still_open = (approvals.c.state == ApprovalState.ASKED.value) & (approvals.c.expires_at > int(time.time() * 1000))
+    at = approvals.c.asked_at
+    query = select(still_open, func.count(), func.min(at), func.max(at)).group_by(still_open)
+    asked = {bool(row[0]): (row[1], row[2], row[3]) for row in connection.execute(query)}
+    for is_open, name in _APPROVALS.items():
+        yield Holding(name, *asked.get(is_open, (0, None, None)))
     for name, table, column in _OTHERS:
         count, oldest, newest = connection.execute(
             select(func.count(), func.min(column), func.max(column)).select_from(table)
@@ -96,6 +106,7 @@ async def remove_old(database: Database, *, before: int) -> int:
 def _remove(connection: Connection, ids: list[int]) -> None:
     of_them = select(runs.c.id).where(runs.c.event.in_(ids))
     connection.execute(delete(steps).where(steps.c.run.in_(of_them)))
+    connection.execute(delete(approvals).where(approvals.c.run.in_(of_them)))
     connection.execute(delete(runs).where(runs.c.event.in_(ids)))
     connection.execute(delete(events).where(events.c.id.in_(ids)))
 

@@ -50,6 +50,8 @@ class Conversation:
     message_id: str = ""
     reference_id: str = ""
     attachments: tuple[str, ...] = ()
+    decision: str = ""
+    """What a reaction decided about a tool call."""
     earlier: tuple[tuple[str, str], ...] = ()
     """(user id, text) of earlier messages, oldest first, as far as remembered."""
     rounds: tuple[tuple[Outcome, ...], ...] = ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -15,12 +14,12 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import Runnable
 
 from botswain_orchestrator.agent.prompt import FACTS, facts_in
+from botswain_orchestrator.agent.results import message_id_in
 from botswain_orchestrator.agent.scripted.conversation import Conversation, Outcome, Reply
 from botswain_orchestrator.agent.scripted.script import reply
 from botswain_orchestrator.errors import ModelError
 
 _MENTIONS = re.compile(r"^(?:\s*<@[!&]?\d+>)+[\s,:]*")
-_SNOWFLAKE = re.compile(r"\b\d{15,20}\b")
 
 
 class ScriptedModel(BaseChatModel):
@@ -72,6 +71,7 @@ def conversation_in(messages: Sequence[BaseMessage], tools: Sequence[dict[str, A
         message_id=facts["message_id"],
         reference_id=facts["reference_id"],
         attachments=tuple(facts["attachments"]),
+        decision=facts.get("decision", ""),
         earlier=tuple((one["user_id"], _without_mentions(one["text"])) for one in earlier),
         rounds=tuple(_rounds(messages[mine + 1 :])),
         tools={tool["function"]["name"]: tool["function"]["parameters"] for tool in tools},
@@ -88,26 +88,10 @@ def _rounds(messages: Sequence[BaseMessage]) -> list[tuple[Outcome, ...]]:
         if isinstance(message, AIMessage):
             rounds.append([])
         elif isinstance(message, ToolMessage):
-            rounds[-1].append(Outcome(message.text, message.status == "error", _message_id(message)))
+            rounds[-1].append(
+                Outcome(message.text, message.status == "error", message_id_in(message.text, message.artifact))
+            )
     return [tuple(outcomes) for outcomes in rounds]
-
-
-def _message_id(message: ToolMessage) -> str:
-    """The id of the message a tool made: from its structured result, else from its text."""
-    for data in (message.artifact, _json(message.text)):
-        if isinstance(data, dict):
-            found = next((data[key] for key in ("message_id", "id") if isinstance(data.get(key), str)), None)
-            if found:
-                return str(found)
-    ids = _SNOWFLAKE.findall(message.text)
-    return ids[0] if len(ids) == 1 else ""
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
 
 
 def _result(answer: Reply) -> ChatResult:

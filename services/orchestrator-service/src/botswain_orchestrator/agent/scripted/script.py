@@ -57,6 +57,8 @@ class Command:
 
 def reply(conversation: Conversation) -> Reply:
     """What the model answers."""
+    if conversation.decision:
+        return _decided(conversation)
     if conversation.kind in ("reaction", "edit"):
         return Reply()
     text = conversation.text.strip()
@@ -67,6 +69,12 @@ def reply(conversation: Conversation) -> Reply:
         if match:
             return command.respond(match, conversation)
     return _plain(conversation)
+
+
+def _decided(conversation: Conversation) -> Reply:
+    if conversation.rounds:
+        return _show(conversation, "The approved call")
+    return Reply(f"I didn't make the call: {conversation.decision}")
 
 
 def _send(conversation: Conversation, *texts: str) -> Reply:
