@@ -105,7 +105,7 @@ async def test_an_approved_call_is_made(
     assert (result.status, result.delivery) == (COMPLETED, orchestrator_pb2.DELIVERY_FALLBACK)
     (call,) = [call for call in execution.calls if call.name == "pay" and call.context.approved]
     assert dict(call.arguments) == {"amount": "10"}
-    assert execution.sent()[-1] == (CHANNEL, "`The approved call` says:\n```\npaid\n```")
+    assert execution.sent()[-1] == (CHANNEL, "`pay` says:\n```\npaid\n```")
     assert await approvals(orchestrator) == {"approvals open": 0, "approvals closed": 1}
 
 
@@ -237,7 +237,7 @@ async def test_an_approved_call_is_not_repeated_when_its_turn_is(
     result = await orchestrator.process(reaction("✅", question))
     assert result.status == COMPLETED
     assert till.paid == 1
-    assert execution.sent()[-1] == (CHANNEL, "`The approved call` says:\n```\npaid\n```")
+    assert execution.sent()[-1] == (CHANNEL, "`pay` says:\n```\npaid\n```")
 
 
 async def test_a_question_outlives_a_restart(tmp_path: Path, execution: FakeExecution, till: Till) -> None:

@@ -18,7 +18,7 @@ def test_every_setting_is_documented_with_its_default(root: Path) -> None:
     assert rows.keys() == {name.upper() for name in own}
     for name in own - {"system_prompt"}:
         default = OrchestratorSettings.model_fields[name].default
-        assert rows[name.upper()] == ("–" if default is None else f"`{default}`"), name
+        assert rows[name.upper()] == ("–" if default in (None, ()) else f"`{default}`"), name
 
 
 def test_every_command_of_the_scripted_model_is_documented(root: Path) -> None:

@@ -39,6 +39,7 @@ _EMOJI = {
     "check": "✅",
 }
 _FILLERS = re.compile(r"^\s*an? |\b(?:please|thanks|thank you)\b", re.IGNORECASE)
+_APPROVED_TOOL = re.compile(r"\bcall of (\S+)")
 _CUSTOM_EMOJI = re.compile(r"<a?:(\w+:\d+)>")
 
 Respond = Callable[[re.Match[str], Conversation], Reply]
@@ -73,7 +74,8 @@ def reply(conversation: Conversation) -> Reply:
 
 def _decided(conversation: Conversation) -> Reply:
     if conversation.rounds:
-        return _show(conversation, "The approved call")
+        tool = _APPROVED_TOOL.search(conversation.decision)
+        return _show(conversation, tool[1] if tool else "the tool")
     return Reply(f"I didn't make the call: {conversation.decision}")
 
 
