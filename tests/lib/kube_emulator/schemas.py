@@ -206,8 +206,10 @@ def _rules(schema: Mapping[str, Any], value: Any, old: Any, path: str) -> Iterat
         context = {"self": _seen_by(rule["rule"], value), **({"oldSelf": old} if old is not None else {})}
         try:
             held = _program(rule["rule"]).execute(context)
-        except (RuntimeError, ValueError, TypeError) as error:
-            yield where, "FieldValueInvalid", f"Invalid value: {_name(value)}: rule evaluation error: {error}"
+        except (RuntimeError, ValueError, TypeError, KeyError) as error:
+            why = f"no such key: {error.args[0]}" if isinstance(error, KeyError) else error
+            said = f"{why} evaluating rule: {rule.get('message') or rule['rule']}"
+            yield where, "FieldValueInvalid", f'Invalid value: "{_name(value)}": {said}'
             continue
         if held is not True:
             expression = rule.get("messageExpression")

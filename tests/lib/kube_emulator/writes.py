@@ -10,7 +10,7 @@ from typing import Any
 
 import jsonpatch
 from jsonpointer import JsonPointerException
-from kube_emulator import builtin_rules, fields, schemas
+from kube_emulator import builtin_rules, definitions, fields, schemas
 from kube_emulator.defaults import fill_in
 from kube_emulator.errors import ApiRefusal, invalid, not_found
 from kube_emulator.kinds import Kind, child_schema, list_keys
@@ -247,7 +247,10 @@ class Writer:
                     "data": {**(body.get("data") or {}), **plain},
                 }
             filled = fill_in(kind.kind, body)
-            if found := builtin_rules.problems(kind.kind, filled, before):
+            found = builtin_rules.problems(kind.kind, filled, before)
+            if kind.kind == "CustomResourceDefinition":
+                found += definitions.problems(filled)
+            if found:
                 raise invalid(kind.kind, kind.group, name, found)
             return filled
         self._check_unknown(kind, body)
