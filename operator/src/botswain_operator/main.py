@@ -146,9 +146,9 @@ async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
 async def _lead(client: KubeClient, settings: Settings, state: State) -> None:
     """Wait for the lease, act while holding it, let go of it."""
     lease = Lease(client, settings.lease_namespace, settings.lease_name, settings.identity, settings.lease_seconds)
-    state.reasons = []
-    await lease.acquire()
+    await lease.acquire(state.say)
     client.before_write = lease.check
+    ended: BaseException | None = None
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(lease.keep(), name="lease")
@@ -156,11 +156,13 @@ async def _lead(client: KubeClient, settings: Settings, state: State) -> None:
     except* _StopAskedError:
         log.info("told to stop")
     except* OperatorError as group:
-        raise _first(group) from group
+        ended = _first(group)
     finally:
         metrics.LEADER.set(0)
         state.role = "standby"
         await lease.release()
+    if ended:
+        raise ended  # not above: Python before 3.11.4 puts what is raised there into a group
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -233,6 +235,8 @@ async def _watch_bots(reconciler: Reconciler, settings: Settings) -> None:
         await kopf.operator(
             registry=make_registry(reconciler),
             settings=make_settings(),
+            # kopf's own would have the user's name in it, and in the image the user has none.
+            identity=settings.identity,  # type: ignore[arg-type] # a str, whose own type kopf doesn't make public
             standalone=True,
             clusterwide=not settings.watch_namespaces,
             namespaces=settings.watch_namespaces,

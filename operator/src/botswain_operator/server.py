@@ -24,6 +24,10 @@ class State:
     reasons: list[str] = field(default_factory=lambda: ["starting"])
     """Why it isn't ready; empty when it is."""
 
+    def say(self, reason: str) -> None:
+        """Have one reason, or none if it is empty."""
+        self.reasons = [reason] if reason else []
+
 
 def _is_our_fault(record: logging.LogRecord) -> bool:
     """Whether a line of aiohttp's server is about anything else than what somebody sent here that is no HTTP (answered 400)."""

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from kube_emulator.faults import Fault
@@ -300,4 +301,29 @@ async def test_kind_that_is_missing_is_waited_for(stage: World) -> None:
     metadata = {"name": "discordbots.botswain.dev"}
     stage.emulator.writer.create(definitions, "", {**definition, "metadata": metadata}, "test")
     stage.bot()
+    await stage.until(stage.is_("Ready", "True"), "the bot is ready")
+
+
+async def test_lease_that_cannot_be_asked_for_is_told(stage: World) -> None:
+    """An operator that gets no answer about its lease is no standby: it isn't ready, says why, and begins when it can."""
+    stage.emulator.faults.add(Fault("/leases", 403, "Forbidden", "leases is forbidden", times=10**6))
+    await stage.operator.start()
+
+    async def complains() -> bool:
+        status, text = await stage.operator.get("/ready")
+        return status == 503 and "leases is forbidden" in text
+
+    await stage.until_async(complains, "it says what keeps it from the lease")
+    stage.emulator.faults.active.clear()
+    await stage.ready()
+
+
+async def test_user_without_a_name_will_do(stage: World, tmp_path: Path) -> None:
+    """The image's user has no entry among the system's users, and the operator asks for none."""
+    nameless = "import pwd\n\ndef nobody(uid):\n    raise KeyError(f'getpwuid(): uid not found: {uid}')\n"
+    nameless += "\npwd.getpwuid = nobody\n"
+    (tmp_path / "sitecustomize.py").write_text(nameless)
+    stage.operator = stage.new_operator(PYTHONPATH=str(tmp_path))
+    stage.bot()
+    await stage.operator.start()
     await stage.until(stage.is_("Ready", "True"), "the bot is ready")

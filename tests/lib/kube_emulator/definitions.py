@@ -60,8 +60,10 @@ def _structure(schema: Schema, path: str) -> Iterator[Problem]:
         yield f"{path}.items", "FieldValueInvalid", "Invalid value: items of a set must be scalars or atomic"
     for key in schema.get("x-kubernetes-list-map-keys") or []:
         if key not in (items.get("required") or []) and "default" not in (items.get("properties") or {}).get(key, {}):
-            message = "Required value: this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property"
-            yield f"{path}.items.properties[{key}].default", "FieldValueRequired", message
+            message = (
+                "this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property"
+            )
+            yield f"{path}.items.properties[{key}].default", "FieldValueRequired", f"Required value: {message}"
 
 
 def _rules(schema: Schema, path: str) -> Iterator[Problem]:

@@ -54,6 +54,8 @@ def problems(name: str = "harbour", **spec: Any) -> list[str]:
         {"sharding": {"shards": "auto", "replicas": 20}},
         {"sharding": {"shards": 10, "shardsPerReplica": 3}},
         {"agent": {"model": "ollama:llama", "baseUrl": "http://ollama:11434"}},
+        {"agent": {"model": "openai:gpt", "apiKeySecretRef": {"name": "model"}}},
+        {"agent": {"model": "openai:gpt", "baseUrl": "http://vllm:8000/v1"}},
         {"database": {"urlSecretRef": {"name": "db"}}, "orchestrator": {"replicas": 3}},
         {"applicationId": "1191168914227200001"},
     ],
@@ -87,6 +89,7 @@ def test_good_bots_pass(spec: dict[str, Any]) -> None:
         ),
         ({"agent": {"model": "gpt-4"}}, "agent.model is scripted, openai:<model> or ollama:<model>"),
         ({"agent": {"model": "ollama:llama"}}, "an ollama model needs agent.baseUrl"),
+        ({"agent": {"model": "openai:gpt"}}, "an openai model needs agent.apiKeySecretRef"),
         ({"agent": {"baseUrl": "ollama:11434"}}, "agent.baseUrl is a URL such as"),
         ({"discord": {"apiUrl": "discord.com"}}, "discord.apiUrl is a URL such as"),
         (

@@ -30,11 +30,19 @@ class Lease:
         self._expires = 0.0
         self.holder = ""
         """Who holds it, as last seen."""
+        self.problem = ""
+        """Why the last try could not be made; empty if it was, whatever came of it."""
 
-    async def acquire(self) -> None:
-        """Wait until it is ours."""
-        while not await self._try(self._take):  # noqa: ASYNC110 - nothing here could set an event
+    async def acquire(self, say: Callable[[str], None] = lambda _: None) -> None:
+        """Wait until it is ours.
+
+        Args:
+            say: called after each try with why the lease can't even be asked for; empty if it can.
+        """
+        while not await self._try(self._take):
+            say(self.problem)
             await asyncio.sleep(self._seconds / 5)
+        say("")
         log.info("holding the lease %s/%s as %s", self._namespace, self._name, self._identity)
 
     async def keep(self) -> None:
@@ -66,10 +74,13 @@ class Lease:
         left = self._expires - time.monotonic()
         try:
             async with asyncio.timeout(max(0.1, min(left, self._seconds / 2)) if self._expires else self._seconds / 2):
-                return await step()
+                done = await step()
         except (ApiError, TimeoutError) as error:
-            log.warning("lease %s/%s: %s", self._namespace, self._name, error or "no answer in time")
+            self.problem = f"lease {self._namespace}/{self._name}: {str(error) or 'no answer in time'}"
+            log.warning("%s", self.problem)
             return False
+        self.problem = ""
+        return done
 
     async def _take(self) -> bool:
         asked = time.monotonic()
