@@ -112,6 +112,10 @@ class Simulator:
             self._forward.terminate()
             self._forward.wait()
 
+    def end(self) -> None:
+        self.close()
+        self._client.close()
+
     def ask(self, method: str, path: str, **body: Any) -> Any:
         """One request, never sent twice: a forwarded port is tried first, because it ends with the pod that it leads to."""
         until("the simulator answers", self._reachable, 120)
@@ -178,7 +182,7 @@ def namespace() -> Iterator[None]:
 def simulator() -> Iterator[Simulator]:
     found = Simulator()
     yield found
-    found.close()
+    found.end()
 
 
 def test_one_command_gives_an_answering_bot(simulator: Simulator) -> None:

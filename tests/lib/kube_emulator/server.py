@@ -183,6 +183,11 @@ class Emulator:
                 }
             )
         listed = {"kind": f"{request.kind.kind}List", "apiVersion": request.kind.api_version, "metadata": metadata}
+        if request.kind.schema is None:
+            # The entries of a list of a kind that is built in don't say what they are; those of custom resources do.
+            page = [
+                {name: value for name, value in item.items() if name not in ("apiVersion", "kind")} for item in page
+            ]
         return _json({**listed, "items": page})
 
     def _write(self, request: Request, body: Any) -> web.Response:

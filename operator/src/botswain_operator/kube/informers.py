@@ -129,7 +129,8 @@ class Informer:
             page = await self._client.list_page(self.kind, self._namespace, params, accept=accept)
             for item in page.get("items") or []:
                 seen.add((item["metadata"]["namespace"], item["metadata"]["name"]))
-                self.update(item)
+                # Entries of a list don't say of which kind they are; the watch's and answers to writes do.
+                self.update({"apiVersion": self.kind.api_version, "kind": self.kind.kind, **item})
             version = str(page["metadata"]["resourceVersion"])
             token = page["metadata"].get("continue") or ""
             if not token:
