@@ -57,6 +57,8 @@ class Workload:
     ready: int = 0
     stalled: str = ""
     """Why the Deployment says that it makes no progress; empty if it doesn't say so."""
+    was_complete: bool = False
+    """Its newest pods have all been ready, be they so now or not."""
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
 
@@ -74,10 +76,12 @@ class Workload:
 def read_workload(body: Mapping[str, Any]) -> Workload:
     """A Deployment's standing from the object that the API server holds."""
     metadata, spec, status = body["metadata"], body.get("spec") or {}, body.get("status") or {}
-    stalled = ""
+    stalled, was_complete = "", False
     for condition in status.get("conditions") or []:
         if condition.get("type") == "Progressing" and condition.get("status") == "False":
             stalled = condition.get("message") or condition.get("reason") or "no progress"
+        if condition.get("type") == "Progressing" and condition.get("reason") == "NewReplicaSetAvailable":
+            was_complete = status.get("observedGeneration", 0) >= metadata.get("generation", 0)
         if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
             stalled = condition.get("message") or condition.get("reason") or "pods can't be made"
     wanted = spec.get("replicas")
@@ -90,6 +94,7 @@ def read_workload(body: Mapping[str, Any]) -> Workload:
         updated=status.get("updatedReplicas", 0),
         ready=status.get("readyReplicas", 0),
         stalled=stalled,
+        was_complete=was_complete,
         labels=metadata.get("labels") or {},
         annotations=metadata.get("annotations") or {},
     )

@@ -8,7 +8,8 @@ remember how far a rollout has come. The rules, in words:
   Discord's limits aren't known.
 * A serving replica is changed only when no other replica of the set is starting: one at a time, each through the hand-over.
 * A replica that isn't serving anyway is changed before those: a corrected spec mends a rollout that is stuck.
-* Each start is counted against the IDENTIFY budget, of which a reserve is never spent. * The replicas of another shard set
+* Each start is counted against the IDENTIFY budget, of which a reserve is never spent.
+* The replicas of another shard set
   stay until the wanted set is complete, then go. Of several other sets only the one that serves most stays: a re-shard that
   was overtaken by another leaves nothing behind.
 * A token that Discord refuses starts nothing; replicas that run with that very token are stopped, so that none of them
@@ -24,7 +25,7 @@ from typing import Literal
 from botswain_operator.observed import GatewayFacts, Observed, Replica
 from botswain_operator.sharding import ShardSet, plan_shards
 
-State = Literal["Ready", "Starting", "Stalled", "Outdated", "Retiring", "Stopped", "Waiting"]
+State = Literal["Ready", "NotReady", "Starting", "Stalled", "Outdated", "Retiring", "Stopped", "Waiting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +189,14 @@ class _Pace:
 
     def may_start(self, shards: int, *, serving: bool, what: str) -> bool:
         if self.starting >= (1 if serving else self._limit):
-            self.waiting = self.waiting or f"{what} starts when the replicas that are starting are ready"
+            self.waiting = self.waiting or f"the replicas that aren't ready yet; {what} is next"
             return False
         if self._left is not None and self._facts is not None and shards > self._left:
             self.budget_short = self.budget_short or (
                 f"{what} needs {shards} IDENTIFYs; {self._facts.identify_left} of {self._facts.identify_total} are left "
                 f"until {self._facts.reset_at:%Y-%m-%d %H:%M} UTC, and {reserve(self._facts)} are kept in reserve"
             )
-            self.waiting = self.waiting or self.budget_short
+            self.waiting = self.waiting or f"IDENTIFYs: {self.budget_short}"
             return False
         if self._left is not None:
             self._left -= shards
@@ -210,7 +211,7 @@ def _standing(found: Replica, *, up_to_date: bool) -> State:
         return "Ready" if up_to_date else "Outdated"
     if found.workload.stalled:
         return "Stalled"
-    return "Starting"
+    return "NotReady" if found.workload.was_complete else "Starting"
 
 
 def _retiring(found: Replica) -> Step:

@@ -261,18 +261,19 @@ def test_scale_reshards_and_goes_on_answering(simulator: Simulator) -> None:
 
 
 def test_rollout_goes_replica_by_replica(simulator: Simulator) -> None:
-    """A change of every pod leaves the bot ready throughout, and it answers afterwards."""
+    """A change of every pod starts one replica at a time, and the bot answers afterwards. With SQLite the orchestrator is away
+    for a moment, and no replica is ready then.
+    """
     change(pods={"annotations": {"e2e.example/roll": secrets.token_hex(4)}})
-    unready = 0
+    most = 0
 
     def rolled() -> bool:
-        nonlocal unready
-        starting = [row for row in bot()["status"]["shardTable"] if row["state"] == "Starting"]
-        unready = max(unready, len(starting))
+        nonlocal most
+        most = max(most, sum(row["state"] == "Starting" for row in bot()["status"]["shardTable"]))
         return complete()
 
     until("the rollout is complete", rolled)
-    assert unready <= 1
+    assert most == 1
     simulator.conversation("Did you notice the rollout?")
 
 

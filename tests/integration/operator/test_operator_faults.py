@@ -242,9 +242,13 @@ async def test_two_operators_never_both_act(world: World) -> None:
     """The second waits, ready as a standby, and takes over when the first lets go."""
     second = world.new_operator(IDENTITY="second")
     await second.start()
-    try:
+
+    async def stands_by() -> bool:
         status, text = await second.get("/ready")
-        assert (status, '"role": "standby"' in text) == (200, True)
+        return status == 200 and '"role": "standby"' in text
+
+    try:
+        await world.until_async(stands_by, "the second stands by")
         world.bot()
         await world.until(world.is_("Ready", "True"), "the first brings the bot up")
         _, metrics = await second.get("/metrics")

@@ -82,3 +82,16 @@ async def test_standby_tells_nothing(world: World) -> None:
     await world.until(
         lambda: rows(world, "state", "guilds") == [("Stopped", None)], "the table tells that it is stopped"
     )
+
+
+async def test_table_tells_those_that_were_ready_from_those_that_start(world: World) -> None:
+    """A replica that isn't ready any more, as while the orchestrator is away, isn't one that starts."""
+    world.bot(sharding={"shards": 4, "replicas": 2})
+    await world.until(world.is_("Progressing", "False", "Complete"), "the bot is complete")
+    world.emulator.workloads.fate = lambda body: (
+        "unready" if body["metadata"]["name"] == "harbour-discord-1" else "ready"
+    )
+    world.emulator.workloads.settle_all()
+    expected = [("harbour-discord-0", "Ready"), ("harbour-discord-1", "NotReady")]
+    await world.until(lambda: rows(world, "replica", "state") == expected, "the table says so")
+    assert world.condition("Progressing")["message"] == "waiting for replicas to become ready"

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from kube_emulator.store import Body, Change, Store, now
 
-Fate = Literal["ready", "starting", "stalled"]
+Fate = Literal["ready", "starting", "stalled", "unready"]
 
 
 class Workloads:
@@ -54,6 +54,9 @@ class Workloads:
         status = {"observedGeneration": body["metadata"]["generation"], "replicas": wanted, "updatedReplicas": wanted}
         if fate == "ready" or wanted == 0:
             status |= {"readyReplicas": wanted, "availableReplicas": wanted}
+            return _with(status, before, "True", "NewReplicaSetAvailable", "has successfully progressed.")
+        if fate == "unready":
+            status |= {"unavailableReplicas": wanted}
             return _with(status, before, "True", "NewReplicaSetAvailable", "has successfully progressed.")
         # The old pod stays beside the new one until that is ready.
         surge = min(old_ready, wanted)
