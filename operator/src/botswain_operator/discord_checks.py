@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 Key = tuple[str, str]
 AT_ONCE = 32
 ROLLOUT_SECONDS = 60.0
-"""How old the budget may be while replicas start."""
+"""How old the budget may be while replicas start, and when some have started since."""
 UNREACHABLE_SECONDS = 15.0
 SLOW_SECONDS = 1.0
 """How long an answer may take until it is told that it is waited for."""
@@ -96,7 +96,8 @@ class DiscordChecks:
     def _age(self, answer: _Answer, *, rolling: bool) -> float:
         if answer.failures:
             return min(self._every, UNREACHABLE_SECONDS * 2.0 ** (answer.failures - 1))
-        return min(self._every, ROLLOUT_SECONDS) if rolling else self._every
+        begun = answer.facts is not None and answer.facts.identifies_begun > 0
+        return min(self._every, ROLLOUT_SECONDS) if rolling or begun else self._every
 
     def _ask(self, key: Key, value: str, named: str, url: str) -> None:
         if key in self._asking:

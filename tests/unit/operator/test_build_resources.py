@@ -219,6 +219,13 @@ def test_autoscaler_owns_the_number_of_orchestrators() -> None:
     assert found["HorizontalPodAutoscaler", "harbour-orchestrator"]["spec"]["maxReplicas"] == 3
 
 
+def test_budget_holds_no_broken_pod() -> None:
+    """One pod of a part may be evicted at a time, and one that isn't ready whatever the others are: a drain always ends."""
+    spec = manifests({"execution": {"replicas": 2}})["PodDisruptionBudget", "harbour-execution"]["spec"]
+    assert (spec["maxUnavailable"], spec["unhealthyPodEvictionPolicy"]) == (1, "AlwaysAllow")
+    assert not [name for kind, name in manifests({}) if kind == "PodDisruptionBudget"], "a single pod has none"
+
+
 def test_images_come_from_bot_then_operator() -> None:
     """A bot's own reference wins over its registry and tag, and those over the operator's."""
     defaults = Defaults(image_registry="registry.example/botswain", image_tag="9")
@@ -294,7 +301,7 @@ def test_only_the_platforms_arrows_are_open() -> None:
         "harbour-orchestrator": [["discord:8000,50051"]],
         "harbour-execution": [["orchestrator:8001,50052"]],
     }
-    dns = ["anybody:53,53"]
+    dns = ["anybody:53,53,5353,5353"]
     assert {name: [peers(rule) for rule in policy["egress"]] for name, policy in policies.items()} == {
         "harbour-discord": [dns, ["orchestrator:8000,50051"], ["outside:443"]],
         "harbour-orchestrator": [dns, ["execution:8001,50052"], ["models:8000"], ["data:6432"]],

@@ -20,7 +20,8 @@ _DEFAULT_PORTS = {"http": 80, "https": 443, "postgresql": 5432, "postgres": 5432
 _PRIVATE_V4 = ["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"]
 _PRIVATE_V6 = ["fc00::/7", "fe80::/10"]
 
-_DNS: Manifest = {"ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]}
+# Policies see the pods' port, which is 5353 in OpenShift.
+_DNS: Manifest = {"ports": [{"protocol": protocol, "port": port} for port in (53, 5353) for protocol in ("UDP", "TCP")]}
 
 
 def network_policies(bot: Bot, defaults: Defaults, observed: Observed) -> list[Manifest]:

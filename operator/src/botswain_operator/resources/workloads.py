@@ -192,12 +192,19 @@ def _secrets_hash(observed: Observed, *uses: str) -> str:
 
 
 def disruption_budget(bot: Bot, part: str) -> Manifest:
-    """At most one pod of a part may be evicted at a time. (A minimum would block a node's drain for ever with one replica.)"""
+    """At most one pod of a part may be evicted at a time; one that isn't ready always, since it serves nobody.
+
+    A minimum would block a node's drain for ever with one replica.
+    """
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
         "metadata": metadata(bot, service_host(bot, part), part),
-        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": names.selector(bot.name, part)}},
+        "spec": {
+            "maxUnavailable": 1,
+            "unhealthyPodEvictionPolicy": "AlwaysAllow",
+            "selector": {"matchLabels": names.selector(bot.name, part)},
+        },
     }
 
 
