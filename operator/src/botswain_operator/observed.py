@@ -63,14 +63,14 @@ class Workload:
     annotations: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def rolled(self) -> bool:
+        """Every pod is of the newest template, and no older one is left."""
+        return self.observed_generation >= self.generation and self.updated == self.wanted == self.current
+
+    @property
     def complete(self) -> bool:
         """Every pod is of the newest template and ready, and no older one is left."""
-        return (
-            self.observed_generation >= self.generation
-            and self.updated == self.wanted
-            and self.ready >= self.wanted
-            and self.current == self.wanted
-        )
+        return self.rolled and self.ready >= self.wanted
 
 
 def read_workload(body: Mapping[str, Any]) -> Workload:

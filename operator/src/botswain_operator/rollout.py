@@ -8,10 +8,10 @@ remember how far a rollout has come. The rules, in words:
   Discord's limits aren't known.
 * A serving replica is changed only when no other replica of the set is starting: one at a time, each through the hand-over.
 * A replica that isn't serving anyway is changed before those: a corrected spec mends a rollout that is stuck.
+* A running replica is not changed while the orchestrator is being replaced: nothing would become ready meanwhile.
 * Each start is counted against the IDENTIFY budget, of which a reserve is never spent.
-* The replicas of another shard set
-  stay until the wanted set is complete, then go. Of several other sets only the one that serves most stays: a re-shard that
-  was overtaken by another leaves nothing behind.
+* The replicas of another shard set stay until the wanted set is complete, then go. Of several other sets only the one that
+  serves most stays: a re-shard that was overtaken by another leaves nothing behind.
 * A token that Discord refuses starts nothing; replicas that run with that very token are stopped, so that none of them
   connects again and again; replicas with another token are left alone.
 """
@@ -65,12 +65,15 @@ def reserve(facts: GatewayFacts) -> int:
     return facts.identify_total // 10
 
 
-def plan_rollout(target: ShardSet, hashes: Mapping[int, str], observed: Observed, *, paused: bool = False) -> Rollout:
+def plan_rollout(
+    target: ShardSet, hashes: Mapping[int, str], observed: Observed, *, paused: bool = False, held: str = ""
+) -> Rollout:
     """The steps that are allowed now.
 
     Args:
         target: the wanted shard set, placed.
         hashes: the wanted template's hash, by replica number.
+        held: what running replicas wait for before they are changed; empty if for nothing.
     """
     runs = dict(
         zip(
@@ -87,7 +90,7 @@ def plan_rollout(target: ShardSet, hashes: Mapping[int, str], observed: Observed
         return _paused(runs, target, others)
     if observed.token.state in ("invalid", "missing", "pending"):
         return _without_token(runs, ours, others, target, observed)
-    return _paced(runs, ours, others, hashes, target, observed)
+    return _paced(runs, ours, others, hashes, target, observed, held)
 
 
 def _paused(runs: Mapping[int, tuple[int, ...]], target: ShardSet, others: list[Replica]) -> Rollout:
@@ -126,6 +129,7 @@ def _paced(
     hashes: Mapping[int, str],
     target: ShardSet,
     observed: Observed,
+    held: str,
 ) -> Rollout:
     pace = _Pace(observed.gateway)
     # A replica that was stopped has to start like a new one, whatever its template.
@@ -140,7 +144,9 @@ def _paced(
         return (1 if number not in ours else 2 if number in serving else 0, number)
 
     for number in sorted(runs.keys() - current, key=order):
-        if pace.may_start(len(runs[number]), serving=number in serving, what=f"replica {number}"):
+        if held and number in ours and ours[number].workload.wanted:
+            pace.waiting = pace.waiting or held
+        elif pace.may_start(len(runs[number]), serving=number in serving, what=f"replica {number}"):
             allowed.add(number)
 
     steps, stalled = [], []

@@ -8,7 +8,7 @@ from botswain_operator.observed import Observed, Replica, Token
 from botswain_operator.resources import Plan, build_resources
 from hypothesis import given
 from hypothesis import strategies as st
-from operator_world.examples import TOKEN, bot, facts, observed, replicas_of
+from operator_world.examples import TOKEN, bot, facts, observed, replicas_of, workload
 
 
 def states(plan: Plan) -> dict[int, str]:
@@ -32,6 +32,27 @@ def test_serving_replica_waits_for_the_one_that_starts() -> None:
         0: "Starting",
         1: "Outdated",
     }
+
+
+def test_running_replica_waits_for_the_new_orchestrator() -> None:
+    """A change of everything replaces the orchestrator first, without which no replica gets ready; stopped ones don't wait."""
+    changed, running = bot(images={"tag": "2"}), _all_ready({})
+    before = workload("harbour-orchestrator")
+    plan = build_resources(changed, observed(replicas=running, orchestrator=before))
+    assert states(plan) == {0: "Outdated"}
+    assert plan.rollout.waiting == "the new orchestrator to be ready"
+    manifest = next(
+        body for body in plan.manifests if body["metadata"]["name"] == before.name and body["kind"] == "Deployment"
+    )
+    new = replace(before, annotations=manifest["metadata"]["annotations"])
+    for orchestrator, state in (
+        (replace(new, ready=0), "Outdated"),
+        (replace(new, generation=2), "Outdated"),
+        (new, "Starting"),
+    ):
+        assert states(build_resources(changed, observed(replicas=running, orchestrator=orchestrator))) == {0: state}
+    stopped = {0: replace(running[0], workload=replace(running[0].workload, wanted=0))}
+    assert states(build_resources(changed, observed(replicas=stopped, orchestrator=before))) == {0: "Starting"}
 
 
 def test_token_that_is_being_checked_changes_nothing() -> None:

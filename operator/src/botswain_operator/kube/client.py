@@ -14,12 +14,11 @@ from types import SimpleNamespace
 from typing import Any, Self
 
 import aiohttp
-import kopf
 import orjson
 
 from botswain_operator import names
 from botswain_operator.errors import ApiError, Unavailable, api_error
-from botswain_operator.kube.connection import open_session, read_connection
+from botswain_operator.kube.connection import Connection, open_session, read_connection
 from botswain_operator.kube.kinds import LEASE, Kind, kind_of
 
 JsonObject = dict[str, Any]
@@ -44,7 +43,7 @@ class KubeClient:
     times namespaces: counted among the others they would leave none for requests.
     """
 
-    def __init__(self, connection: kopf.ConnectionInfo) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._read_at = time.monotonic()
         self._sessions: tuple[aiohttp.ClientSession, aiohttp.ClientSession] | None = None

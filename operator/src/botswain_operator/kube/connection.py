@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
+import dataclasses
 import ssl
-import tempfile
-from pathlib import Path
 
 import aiohttp
 import kopf
@@ -13,7 +11,21 @@ import kopf
 from botswain_operator.errors import SettingsError
 
 
-def read_connection() -> kopf.ConnectionInfo:
+class Connection(kopf.ConnectionInfo):
+    """kopf's, for clusters whose certificates are as plain as Kubernetes allows."""
+
+    def as_ssl_context(self) -> ssl.SSLContext:
+        """Chain, dates and name are looked at.
+
+        Python from 3.13 on also asks for extensions that the certificates of many clusters don't have, EKS's among them; no other
+        client of Kubernetes does.
+        """
+        context = super().as_ssl_context()
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        return context
+
+
+def read_connection() -> Connection:
     """The pod's service account, else KUBECONFIG, else ~/.kube/config. Read again when a token has been replaced.
 
     Raises:
@@ -28,47 +40,15 @@ def read_connection() -> kopf.ConnectionInfo:
         raise SettingsError(
             "no cluster: no service account is mounted, and there is no kubeconfig (KUBECONFIG, ~/.kube/config)"
         )
-    return found
+    return Connection(**{field.name: getattr(found, field.name) for field in dataclasses.fields(found)})
 
 
-def open_session(connection: kopf.ConnectionInfo, limit: int, *traces: aiohttp.TraceConfig) -> aiohttp.ClientSession:
+def open_session(connection: Connection, limit: int, *traces: aiohttp.TraceConfig) -> aiohttp.ClientSession:
     """A session with the connection's certificates; the token is added to each request, because it changes.
 
     Args:
         limit: connections at once; 0: any number.
     """
-    connector = aiohttp.TCPConnector(limit=limit, ssl=_ssl_context(connection))
+    context = connection.as_ssl_context() if connection.server.startswith("https:") else True
+    connector = aiohttp.TCPConnector(limit=limit, ssl=context)
     return aiohttp.ClientSession(connector=connector, trust_env=connection.trust_env, trace_configs=list(traces))
-
-
-def _ssl_context(connection: kopf.ConnectionInfo) -> ssl.SSLContext | bool:
-    if not connection.server.startswith("https:"):
-        return True
-    if connection.insecure:
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    else:
-        data = connection.ca_data
-        context = ssl.create_default_context(
-            cafile=str(connection.ca_path) if connection.ca_path else None,
-            cadata=_decoded(data).decode() if data else None,
-        )
-    certificate, key = connection.certificate_path, connection.private_key_path
-    if connection.certificate_data and connection.private_key_data:
-        # OpenSSL reads a client's certificate from files only.
-        with tempfile.TemporaryDirectory() as folder:
-            paths = Path(folder, "certificate"), Path(folder, "key")
-            paths[0].write_bytes(_decoded(connection.certificate_data))
-            paths[1].touch(mode=0o600)
-            paths[1].write_bytes(_decoded(connection.private_key_data))
-            context.load_cert_chain(*paths)
-    elif certificate:
-        context.load_cert_chain(str(certificate), str(key) if key else None)
-    return context
-
-
-def _decoded(data: str | bytes) -> bytes:
-    """PEM as it is; anything else is base64 of it, as kubeconfigs have it."""
-    raw = data.encode() if isinstance(data, str) else data
-    return raw if raw.lstrip().startswith(b"-----") else base64.b64decode(raw)

@@ -30,14 +30,14 @@ class Plan:
 def build_resources(bot: Bot, observed: Observed, defaults: Defaults | None = None) -> Plan:
     """The plan for `bot`. A child of the bot that is neither in `manifests` nor in `kept` is to be deleted."""
     defaults = defaults or Defaults()
-    shard_set, rollout, replicas = _discord(bot, observed, defaults)
+    orchestrator = workloads.orchestrator_deployment(bot, defaults, observed)
+    shard_set, rollout, replicas = _discord(bot, observed, defaults, _held_by(seal(orchestrator), observed))
     manifests = [*_foundation(bot, observed), *network.network_policies(bot, defaults, observed)]
     # Like discord-service, execution isn't brought to a token that Discord hasn't accepted.
     held = observed.execution is not None and observed.token.state not in ("valid", "unknown") and not bot.spec.paused
     if not held:
         manifests.append(workloads.execution_deployment(bot, defaults, observed))
-    manifests += [workloads.orchestrator_deployment(bot, defaults, observed)]
-    manifests += replicas
+    manifests += [orchestrator, *replicas]
     if scaler := workloads.autoscaler(bot):
         manifests.append(scaler)
     manifests += [workloads.disruption_budget(bot, part) for part in _guarded(bot, shard_set)]
@@ -49,7 +49,7 @@ def build_resources(bot: Bot, observed: Observed, defaults: Defaults | None = No
     if held:
         there.add(workloads.service_host(bot, names.EXECUTION))
     return Plan(
-        manifests=tuple(seal(manifest) for manifest in manifests),
+        manifests=tuple(manifest if manifest is orchestrator else seal(manifest) for manifest in manifests),
         kept=frozenset(there - going - applied),
         shard_set=shard_set,
         rollout=rollout,
@@ -66,7 +66,18 @@ def _foundation(bot: Bot, observed: Observed) -> list[Manifest]:
     return manifests + [config.service(bot, part) for part in (names.DISCORD, names.ORCHESTRATOR, names.EXECUTION)]
 
 
-def _discord(bot: Bot, observed: Observed, defaults: Defaults) -> tuple[ShardSet | None, Rollout, list[Manifest]]:
+def _held_by(orchestrator: Manifest, observed: Observed) -> str:
+    """What running replicas wait for before they are changed: without an orchestrator none could become ready."""
+    there = observed.orchestrator
+    if there is None:
+        return ""
+    replaced = there.annotations.get(names.HASH) == orchestrator["metadata"]["annotations"][names.HASH] and there.rolled
+    return "" if replaced and there.ready else "the new orchestrator to be ready"
+
+
+def _discord(
+    bot: Bot, observed: Observed, defaults: Defaults, held: str
+) -> tuple[ShardSet | None, Rollout, list[Manifest]]:
     recommended = settled(observed.gateway.recommended_shards if observed.gateway else None, observed.last_shards)
     counts = wanted_counts(bot.spec.sharding, recommended)
     if counts is None:
@@ -76,7 +87,7 @@ def _discord(bot: Bot, observed: Observed, defaults: Defaults) -> tuple[ShardSet
     numbers = range(shard_set.offset, shard_set.offset + shard_set.replicas)
     wanted = {number: workloads.discord_deployment(bot, defaults, observed, shard_set, number) for number in numbers}
     hashes = {number: manifest["metadata"]["annotations"][names.TEMPLATE_HASH] for number, manifest in wanted.items()}
-    rollout = plan_rollout(shard_set, hashes, observed, paused=bot.spec.paused)
+    rollout = plan_rollout(shard_set, hashes, observed, paused=bot.spec.paused, held=held)
     replicas = []
     for step in rollout.steps:
         if step.apply:
