@@ -12,7 +12,7 @@ remember how far a rollout has come. The rules, in words:
 * Each start is counted against the IDENTIFY budget, of which a reserve is never spent.
 * The replicas of another shard set stay until the wanted set is complete, then go. Of several other sets only the one that
   serves most stays: a re-shard that was overtaken by another leaves nothing behind.
-* A token that Discord refuses starts nothing; replicas that run with that very token are stopped, so that none of them
+* A token that Discord refuses starts no shard; replicas that run with that very token are stopped, so that none of them
   connects again and again; replicas with another token are left alone.
 """
 

@@ -139,7 +139,7 @@ def _progressing(bot: Bot, plan: Plan, observed: Observed, problems: Sequence[st
     if stalled:
         return Condition("Progressing", "False", "Stalled", "; ".join(stalled))
     if observed.token.state in ("invalid", "missing"):
-        return Condition("Progressing", "False", "TokenNotValid", "nothing is started until the token is mended")
+        return Condition("Progressing", "False", "TokenNotValid", "no shard is started until the token is mended")
     if rollout.budget_short:
         return Condition("Progressing", "False", "IdentifyBudget", rollout.budget_short)
     if not rollout.complete:

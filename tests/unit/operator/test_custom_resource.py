@@ -82,7 +82,7 @@ def test_good_bots_pass(spec: dict[str, Any]) -> None:
         ),
         ({"agent": {"tools": {"approval": {}}}}, "spec.agent.tools.approval.tools: Required value"),
         ({"sharding": {"shards": "many"}}, "sharding.shards is auto or a number from 1 to 16000"),
-        ({"sharding": {"shards": 0}}, "sharding.shards is auto or a number from 1 to 16000"),
+        ({"sharding": {"shards": "4"}}, "sharding.shards is auto or a number from 1 to 16000, without quotes"),
         (
             {"sharding": {"shardsPerReplica": 2, "replicas": 2}},
             "give sharding.replicas or sharding.shardsPerReplica, not both",
@@ -115,6 +115,12 @@ def test_bad_bots_are_refused_in_words(spec: dict[str, Any], words: str) -> None
 def test_names_that_services_cannot_have_are_refused(name: str, words: str) -> None:
     """Services and labels are made from a bot's name."""
     assert words in "\n".join(problems(name))
+
+
+def test_one_mistake_is_told_once() -> None:
+    """No shards at all are not also fewer than there are replicas."""
+    (only,) = problems(sharding={"shards": 0})
+    assert "sharding.shards is auto or a number from 1 to 16000" in only
 
 
 def test_unknown_fields_are_found() -> None:
@@ -173,8 +179,9 @@ def test_every_intent_has_a_name_in_discord_py() -> None:
 
 
 def test_fields_are_described_and_bounded() -> None:
-    """Every object a person may write to is described, itself or by its parent, and every string and list has a bound."""
+    """Every field a person may write is described for `kubectl explain`, and every string and list has a bound."""
     for path, schema in _fields(SPEC):
+        assert schema.get("description"), path
         if schema.get("type") == "array":
             assert "maxItems" in schema, path
         if schema.get("type") == "string" and "enum" not in schema and ".env" not in path:
