@@ -119,39 +119,45 @@ class ToolCaller:
         """
         key = turn.key(step)
         before = await turn.journal.intend(step, name, arguments, key)
-        channel = reply_channel(turn.event)
-        asked: Question | None = None
-        problem = "there is no channel to ask in"
-        if channel:
-            people = self._approvers or [turn.event.source_user_id]
-            text = question(name, arguments, people=people, seconds=self._approval_seconds)
-            sending = {"channel_id": channel, "content": text}
-            sent = await self._make(turn, step, SEND_TOOL, sending, repeatable=True, attempted_at=before)
-            if sent.unreached:
-                raise DeliveryError(f"nobody could be asked to approve {name}: {sent.text}")
-            message_id = "" if sent.is_error else message_id_in(sent.text, sent.structured)
-            problem = f"the question could not be sent: {sent.text}"
-            if message_id:
-                asked = Question(
-                    turn.event.bot_id,
-                    message_id,
-                    turn.event.source_user_id,
-                    json.dumps(arguments, ensure_ascii=False).encode(),
-                    self._approval_seconds,
-                )
-        result = ToolResult(_ASKED.format(name=name))
-        if asked is None:
-            result = ToolResult(f"{name} was not called: a person has to approve it, and {problem}.", is_error=True)
-        delivers = asked is not None
-        await turn.journal.settle(step, name, arguments, key, _outcome(result, delivers=delivers), asked)
-        if asked is not None:
+        asked = await self._send_question(turn, step, name, arguments, attempted_at=before)
+        if isinstance(asked, str):
+            result = ToolResult(f"{name} was not called: a person has to approve it, and {asked}.", is_error=True)
+            await turn.journal.settle(step, name, arguments, key, _outcome(result, delivers=False))
+        else:
+            result = ToolResult(_ASKED.format(name=name))
+            await turn.journal.settle(step, name, arguments, key, _outcome(result, delivers=True), asked)
             APPROVALS.labels("asked").inc()
             log.info("approval_asked", tool=name, message_id=asked.message_id)
             for emoji in (APPROVE, REFUSE):
-                marking = {"channel_id": channel, "message_id": asked.message_id, "emoji": emoji}
-                await self._make(turn, step, REACT_TOOL, marking, repeatable=True, attempted_at=None)
+                offer = {"channel_id": reply_channel(turn.event), "message_id": asked.message_id, "emoji": emoji}
+                await self._make(turn, step, REACT_TOOL, offer, repeatable=True, attempted_at=None)
+        delivers = not result.is_error
         turn.calls.append(ToolCall(name, arguments, delivers, result.is_error, time.perf_counter() - started))
         return result
+
+    async def _send_question(
+        self, turn: Turn, step: int, name: str, arguments: dict[str, Any], *, attempted_at: float | None
+    ) -> Question | str:
+        """What was asked; or why nothing was, in words."""
+        channel = reply_channel(turn.event)
+        if not channel:
+            return "there is no channel to ask in"
+        people = self._approvers or [turn.event.source_user_id]
+        text = question(name, arguments, people=people, seconds=self._approval_seconds)
+        sending = {"channel_id": channel, "content": text}
+        sent = await self._make(turn, step, SEND_TOOL, sending, repeatable=True, attempted_at=attempted_at)
+        if sent.unreached:
+            raise DeliveryError(f"nobody could be asked to approve {name}: {sent.text}")
+        message_id = "" if sent.is_error else message_id_in(sent.text, sent.structured)
+        if not message_id:
+            return f"the question could not be sent: {sent.text}"
+        return Question(
+            turn.event.bot_id,
+            message_id,
+            turn.event.source_user_id,
+            json.dumps(arguments, ensure_ascii=False).encode(),
+            self._approval_seconds,
+        )
 
     async def deliver(self, turn: Turn, name: str, arguments: dict[str, Any]) -> ToolResult:
         """Call a tool that delivers, listed or not, for the turn itself. What it didn't reach is open: another attempt
