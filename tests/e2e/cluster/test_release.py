@@ -265,7 +265,12 @@ def test_scale_reshards_and_goes_on_answering(simulator: Simulator) -> None:
 
 
 def test_rollout_goes_replica_by_replica(simulator: Simulator) -> None:
-    """A change of discord-service leaves the bot ready throughout, and it answers afterwards."""
+    """A change of discord-service leaves the bot ready throughout, hands its sessions over, and it answers afterwards."""
+
+    def identifies() -> int:
+        return int(simulator.ask("GET", "/sim/stats")["gateway"]["identifies"])
+
+    before = identifies()
     change(resources={"discord": {"requests": {"cpu": f"{51 + secrets.randbelow(9)}m", "memory": "128Mi"}}})
     unready, away = 0, []
 
@@ -280,6 +285,7 @@ def test_rollout_goes_replica_by_replica(simulator: Simulator) -> None:
     until("the rollout is complete", rolled)
     assert unready <= 1
     assert away == []
+    assert identifies() == before
     simulator.conversation("Did you notice the rollout?")
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
+from kube_emulator.faults import Fault
 from operator_world.discord import USER_ID
 from operator_world.world import NAMESPACE, World, env
 
@@ -204,3 +206,24 @@ async def test_kubectl_shows_columns_and_scales(world: World) -> None:
     await world.until(
         lambda: world.replicas() == {"harbour-discord-1": "0,1", "harbour-discord-2": "2,3"}, "two replicas"
     )
+
+
+async def test_metrics_tell_what_a_person_on_call_asks(world: World) -> None:
+    """Reconciles by result, errors by kind, how long both took and waited, the queue, and that this one leads."""
+    world.emulator.faults.add(Fault("/services/harbour", 503, "ServiceUnavailable", method="PATCH"))
+    world.bot()
+    await world.until(world.is_("Ready", "True"), "the bot is ready")
+    _, text = await world.operator.get("/metrics")
+    for line in (
+        'reconciles_total{result="done"} [1-9]',
+        'reconciles_total{result="failed"} [1-9]',
+        'errors_total{error="Unavailable"} [1-9]',
+        'writes_total{kind="Deployment",verb="apply"} [1-9]',
+        "reconcile_seconds_count [1-9]",
+        "queue_seconds_count [1-9]",
+        "queue_length [0-9]",
+        "bots 1",
+        "leader 1",
+    ):
+        name, _, value = line.rpartition(" ")
+        assert re.search(rf"^botswain_operator_{re.escape(name)} {value}", text, re.MULTILINE), line

@@ -10,6 +10,7 @@ import pytest
 from botswain_operator import names
 from botswain_operator.drift import in_sync
 from botswain_operator.manifests import digest
+from botswain_operator.quantities import value_of
 from botswain_operator.resources import Defaults, build_resources
 from botswain_operator.resources.tools import _SHIPPED, SHARE
 from kube_emulator.defaults import fill_in
@@ -201,6 +202,15 @@ def test_pods_roll_with_what_they_read() -> None:
 
     assert template(before, "harbour-orchestrator") != template(after, "harbour-orchestrator")
     assert template(before, "harbour-discord-0") == template(after, "harbour-discord-0")
+
+
+def test_outbox_fits_its_volume() -> None:
+    """discord-service stops reading before its file outgrows the volume: a pod that goes past a volume's limit is evicted."""
+    deployment = manifests({})["Deployment", "harbour-discord-0"]
+    (volume,) = deployment["spec"]["template"]["spec"]["volumes"]
+    room = value_of(volume["emptyDir"]["sizeLimit"])
+    assert room is not None
+    assert 2**28 <= int(env(deployment)["OUTBOX_FILE_LIMIT"]) <= room - 2**26
 
 
 def test_sqlite_has_one_process_at_a_time() -> None:

@@ -43,6 +43,7 @@ def pod_template(
     volumes: Sequence[Manifest] = (),
     mounts: Sequence[Manifest] = (),
     startup_seconds: int = 120,
+    tmp_mib: int = 256,
 ) -> Manifest:
     """The template of one part's pods.
 
@@ -50,6 +51,7 @@ def pod_template(
         env: the part's variables; the bot's `pods.env` is added and wins.
         annotations: what must roll the pods when it changes.
         startup_seconds: how long the process may take until `/health` answers.
+        tmp_mib: what `/tmp` may hold; a pod whose volume holds more is evicted.
     """
     spec = bot.spec
     grace = spec.pods.termination_grace_period_seconds
@@ -104,7 +106,7 @@ def pod_template(
                 "priorityClassName": scheduling.priority_class_name,
                 "runtimeClassName": scheduling.runtime_class_name,
                 "containers": [container],
-                "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}}, *volumes],
+                "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": f"{tmp_mib}Mi"}}, *volumes],
             }
         ),
     }

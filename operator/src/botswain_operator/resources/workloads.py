@@ -21,6 +21,8 @@ from botswain_operator.sharding import ShardSet
 from botswain_operator.spec import INTENT_NAMES, Bot
 
 SERVERS_PATH = "/etc/botswain"
+OUTBOX_MIB = 512
+"""Events that discord-service keeps in `/tmp` while the orchestrator is away; then it stops reading."""
 
 
 def service_host(bot: Bot, part: str) -> str:
@@ -39,6 +41,7 @@ def discord_deployment(bot: Bot, defaults: Defaults, observed: Observed, shard_s
         value("DISCORD_INTENTS", ",".join(INTENT_NAMES.get(name, name) for name in spec.asked_intents)),
         value("SHARD_IDS", ",".join(map(str, ids))),
         value("SHARD_COUNT", shard_set.count),
+        value("OUTBOX_FILE_LIMIT", OUTBOX_MIB * 2**20),
         value(
             "GATEWAY_SERVICE_URL",
             f"grpc://{service_host(bot, names.ORCHESTRATOR)}:{names.GRPC_PORTS[names.ORCHESTRATOR]}",
@@ -54,6 +57,7 @@ def discord_deployment(bot: Bot, defaults: Defaults, observed: Observed, shard_s
         env=env,
         labels=labels,
         annotations={names.TOKEN_HASH: observed.token.hash, names.SECRETS_HASH: _secrets_hash(observed, "auth")},
+        tmp_mib=OUTBOX_MIB + 128,
     )
     manifest = _deployment(bot, names.replica_name(bot.name, number), names.DISCORD, template, replicas=1)
     manifest["spec"]["selector"]["matchLabels"]["botswain.dev/replica"] = str(number)
