@@ -128,6 +128,16 @@ class Protocol(RuleBasedStateMachine):
             del self.processes[name]
             self.claims = leave(self.claims, name, call=process.call)
 
+    @rule(name=NAMES)
+    def release_by_another_call(self, name: str) -> None:
+        """The open call doesn't see it through; the other one enters, perhaps anew, and leaves."""
+        process = self.processes.get(name)
+        if process is not None and not process.outbox:
+            self.start(name)
+            self.ask(name)
+            self.release(name)
+            assert self.claims.find(name) is None
+
     @rule(seconds=st.sampled_from([0.5, 3.0, 30.0]))
     def outage_of_the_orchestrator(self, seconds: float) -> None:
         """The claims are read back as they were stored, and get one more TTL."""

@@ -3,6 +3,9 @@
 One call stays open for as long as the process lives. In it the process stands in line, is granted its shards, renews them, and
 lets go. When the call breaks, what was granted is kept and the next call asks under the same name: while no orchestrator answers,
 nobody else can be granted the shards either, and one that comes back finds the claim as it was.
+
+A claim that isn't let go of holds up the next process for the rest of its TTL. So where the open call doesn't see the release
+through, because its orchestrator is dead or stands still, calls over new connections do: to whichever orchestrator answers.
 """
 
 from __future__ import annotations
@@ -36,6 +39,14 @@ DEFAULT_TTL = 10.0
 UNSUPPORTED_RETRY = 30.0
 """Seconds until an orchestrator that knows no claims is asked again: a newer one may have taken its place."""
 RELEASE_TIMEOUT = 1.0
+"""Seconds that the open call has to see a release through."""
+RELEASE_ATTEMPT = 2.0
+"""Seconds for each call after it."""
+RELEASE_PAUSE = 0.1
+RELEASE_PATIENCE = 5.0
+"""Seconds until a process that hands over gives up on releasing: an orchestrator that is started again is back by then."""
+LAST_RELEASE_PATIENCE = 1.5
+"""The same where the grace period is over."""
 log = get_logger(__name__)
 
 ClaimCall: TypeAlias = grpc.aio.StreamStreamCall[ClaimRequest, ClaimResponse]
@@ -81,6 +92,7 @@ class ClaimClient:
         """In line: the place (1 is next) and the holder's name."""
         self._peer = peer
         self._claim = coordination_pb2_grpc.CoordinationServiceStub(peer.channel).Claim
+        self._start = ClaimStart()
         self._bot_id = bot_id
         self._sleep = sleep
         self._holding: Holding | None = None
@@ -89,11 +101,16 @@ class ClaimClient:
         self._task: asyncio.Task[None] | None = None
         self._releasing = asyncio.Event()
         self._answered = False
+        self._known = False
+        """An orchestrator may have this process among its holders, or in its line."""
         self._problem: str | None = None
 
     def start(self, shards: ShardSet) -> asyncio.Task[None]:
         """Stand in line for `shards`. The task ends after `release()`, or by a defect, which it raises."""
-        self._task = asyncio.create_task(self._run(shards), name="claim")
+        self._start = ClaimStart(
+            bot_id=self._bot_id, claimant_id=self.claimant_id, shard_ids=shards.ids, shard_count=shards.of
+        )
+        self._task = asyncio.create_task(self._run(), name="claim")
         return self._task
 
     async def granted(self) -> Holding:
@@ -110,30 +127,56 @@ class ClaimClient:
             if self._call is not None:
                 self._call.cancel()
 
-    async def release(self) -> None:
-        """Let go of the shards, or of the place in the line, as well as can be done within a second."""
+    async def release(self, patience: float) -> None:
+        """Let go of the shards, or of the place in the line. What no orchestrator takes in `patience` seconds ends by itself."""
         self._releasing.set()
-        if self._task is None or self._task.done():
-            return
-        if self._call is not None and not self._call.done():
-            try:
+        try:
+            async with asyncio.timeout(patience):
+                if self._task is not None and not self._task.done():
+                    await self._release_by_the_open_call(self._task)
+                while self._known:
+                    if not await self._release_by_a_new_call():
+                        await self._sleep(RELEASE_PAUSE)
+        except TimeoutError:
+            self._known = False
+            log.warning("claim_not_released", reason="no orchestrator can be reached; the claim ends by itself")
+
+    async def _release_by_the_open_call(self, task: asyncio.Task[None]) -> None:
+        """The call's end says that the orchestrator has taken it. Without a call, or without that, the task ends all the same."""
+        try:
+            if self._call is not None:
                 async with asyncio.timeout(RELEASE_TIMEOUT):
                     await self._call.write(ClaimRequest(release=ClaimRelease()))
-                    await asyncio.wait({self._task})
-            except (grpc.aio.AioRpcError, asyncio.InvalidStateError, TimeoutError):
-                log.warning("claim_not_released", reason="the orchestrator can't be reached; the claim ends by itself")
-        self._task.cancel()
-        await asyncio.wait({self._task})
+                    await asyncio.wait({task})
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError, TimeoutError):
+            pass  # `_known` tells
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
 
-    async def _run(self, shards: ShardSet) -> None:
-        start = ClaimStart(
-            bot_id=self._bot_id, claimant_id=self.claimant_id, shard_ids=shards.ids, shard_count=shards.of
-        )
+    async def _release_by_a_new_call(self) -> bool:
+        """Whether an orchestrator has taken it."""
+        peer = self._peer.afresh()
+        try:
+            stub = coordination_pb2_grpc.CoordinationServiceStub(peer.channel)
+            call: ClaimCall = stub.Claim(metadata=peer.metadata(), timeout=RELEASE_ATTEMPT)
+            await call.write(ClaimRequest(start=self._start))
+            await call.write(ClaimRequest(release=ClaimRelease()))
+            while isinstance(await call.read(), ClaimResponse):
+                pass
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            return False
+        finally:
+            await peer.close()
+        self._known = False
+        return True
+
+    async def _run(self) -> None:
         failures = 0
         while not self._releasing.is_set():
             self._answered = False
             try:
-                await self._one_call(start)
+                await self._one_call()
                 problem = "the orchestrator ended the call"
             except grpc.aio.AioRpcError as error:
                 if error.code() is grpc.StatusCode.UNIMPLEMENTED:
@@ -158,18 +201,19 @@ class ClaimClient:
             self._problem = problem
             await self._sleep(max(0.1, min(reconnect_delay(failures), 2.0)))
 
-    async def _one_call(self, start: ClaimStart) -> None:
+    async def _one_call(self) -> None:
         self._call = call = self._claim(metadata=self._peer.metadata())
         renewing: asyncio.Task[None] | None = None
         silence: float | None = None
         try:
-            await call.write(ClaimRequest(start=start))
+            await call.write(ClaimRequest(start=self._start))
             while True:
                 async with asyncio.timeout(silence):
                     response = await call.read()
                 if not isinstance(response, ClaimResponse):  # EOF
+                    self._known = False
                     return
-                self._answered = True
+                self._answered = self._known = True
                 self._problem = None
                 state = response.WhichOneof("state")
                 if state == "granted":
@@ -180,6 +224,7 @@ class ClaimClient:
                 elif state == "standby":
                     self._stand_by(response.standby.position, response.standby.holder_id)
                 elif state == "revoked":
+                    self._known = False
                     self._lose(response.revoked.reason or "revoked")
                     return
         finally:

@@ -13,7 +13,7 @@ from typing import Any
 
 from botswain_services.logs import get_logger
 
-from botswain_discord.claims import ClaimClient, Holding, unclaimed
+from botswain_discord.claims import LAST_RELEASE_PATIENCE, RELEASE_PATIENCE, ClaimClient, Holding, unclaimed
 from botswain_discord.gateway_client import GatewayClient
 from botswain_discord.handler import DiscordGatewayHandler
 
@@ -98,14 +98,14 @@ class Reader:
     async def hand_over(self) -> None:
         """After `run()` has ended: have everything recorded that was read, close the sockets, let the next process in."""
         await self._flush()
-        await self.let_go()
+        await self.let_go(RELEASE_PATIENCE)
 
-    async def let_go(self) -> None:
-        """Close the sockets and release the claim, whether or not everything was flushed."""
+    async def let_go(self, patience: float = LAST_RELEASE_PATIENCE) -> None:
+        """Close the sockets and release the claim, whether or not everything was flushed. `patience`: seconds to try."""
         keep = self._holding is not None and self._holding.epoch > 0
         await self._bot.disconnect(KEEP_SESSION if keep else END_SESSION)
         if self._claims is not None:
-            await self._claims.release()
+            await self._claims.release(patience)
 
     async def _flush(self) -> None:
         if self._gateway.outbox.depth:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -112,8 +113,9 @@ def _mapped(address: str) -> str:
 class Peer:
     """Another service: its channel, and the metadata each call to it carries."""
 
-    def __init__(self, channel: grpc.aio.Channel, tokens: TokenIssuer) -> None:
-        self.channel = channel
+    def __init__(self, open_channel: Callable[[], grpc.aio.Channel], tokens: TokenIssuer) -> None:
+        self.channel = open_channel()
+        self._open_channel = open_channel
         self._tokens = tokens
 
     def metadata(self, *, traceparent: str | None = None) -> Metadata:
@@ -125,6 +127,12 @@ class Peer:
         bound = structlog.contextvars.get_contextvars()
         ids = (("x-correlation-id", bound.get("correlation_id")), ("x-request-id", bound.get("request_id")))
         return (*pairs, *((name, str(value)) for name, value in ids if value))
+
+    def afresh(self) -> Peer:
+        """The same service by a channel of its own, which knows nothing of what this one's replica does, nor waits after its
+        failures.
+        """
+        return Peer(self._open_channel, self._tokens)
 
     async def close(self) -> None:
         """Close the channel."""
@@ -145,8 +153,10 @@ def connect(url: str, tokens: TokenIssuer, *, variable: str) -> Peer:
     """
     target = parse_target(url, variable=variable)
     options = [*CHANNEL_OPTIONS, *([("grpc.default_authority", target.addresses[0])] if target.addresses[1:] else [])]
-    if target.tls:
-        channel = grpc.aio.secure_channel(target.name, grpc.ssl_channel_credentials(), options=options)
-    else:
-        channel = grpc.aio.insecure_channel(target.name, options=options)
-    return Peer(channel, tokens)
+
+    def open_channel() -> grpc.aio.Channel:
+        if target.tls:
+            return grpc.aio.secure_channel(target.name, grpc.ssl_channel_credentials(), options=options)
+        return grpc.aio.insecure_channel(target.name, options=options)
+
+    return Peer(open_channel, tokens)
