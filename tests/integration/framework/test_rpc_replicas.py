@@ -14,7 +14,7 @@ import grpc
 import pytest
 from botswain_services.auth import TokenIssuer, TokenVerifier
 from botswain_services.errors import SettingsError
-from botswain_services.rpc import RpcServer, connect, parse_target
+from botswain_services.rpc import RpcServer, client, connect, parse_target
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -169,6 +169,49 @@ async def test_a_replica_that_stands_still_is_left_for_another(replicas):
     await peer.close()
     frozen.kill()
     await frozen.communicate()
+
+
+async def test_a_stream_that_carries_nothing_is_watched_all_the_same(replicas, monkeypatch):
+    """gRPC by itself stops after two pings where no data goes, and would miss what stands still for minutes."""
+    hasty = [(name, 2_100 if name == "grpc.keepalive_time_ms" else value) for name, value in client.CHANNEL_OPTIONS]
+    monkeypatch.setattr(client, "CHANNEL_OPTIONS", hasty)
+    messages, enough = 0, asyncio.Event()
+    carrying, over = [], asyncio.get_running_loop().create_future()
+
+    async def carry(reader, writer):
+        carrying.append(asyncio.current_task())
+        there, back = await asyncio.open_connection("127.0.0.1", replicas["a"].port)
+        try:
+            await asyncio.wait(
+                {asyncio.create_task(forth(reader, back)), asyncio.create_task(pour(there, writer)), over},
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        finally:
+            for end in (writer, back):
+                end.close()
+                await end.wait_closed()
+
+    async def forth(source, sink):
+        nonlocal messages
+        while data := await source.read(65536):
+            sink.write(data)
+            messages += replicas["a"].asked.is_set()
+            if messages > 3:
+                enough.set()
+
+    async def pour(source, sink):
+        while data := await source.read(65536):
+            sink.write(data)
+
+    async with await asyncio.start_server(carry, "127.0.0.1", 0) as server:
+        peer = connect(f"grpc://127.0.0.1:{server.sockets[0].getsockname()[1]}", TOKENS, variable="X")
+        held = peer.channel.unary_stream("/test.Who/hold")(b"", metadata=peer.metadata())
+        await asyncio.wait_for(replicas["a"].asked.wait(), 10)
+        await asyncio.wait_for(enough.wait(), 40)
+        assert not held.done()
+        await peer.close()
+        over.set_result(None)
+        await asyncio.wait_for(asyncio.gather(*carrying), 10)
 
 
 async def test_connections_spread_over_the_replicas(replicas):

@@ -28,6 +28,7 @@ CHANNEL_OPTIONS: list[tuple[str, int | str]] = [
     ("grpc.keepalive_time_ms", 5_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.http2.ping_timeout_ms", 5_000),  # of any ping: while another is under way, gRPC sends none to keep alive
+    ("grpc.http2.max_pings_without_data", 0),  # no bound: by default the pings stop on a connection that only waits
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     # A peer that restarts is back within a second or two; waiting up to gRPC's default two minutes would look like an outage.
