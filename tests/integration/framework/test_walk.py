@@ -22,7 +22,9 @@ def test_a_program_of_the_page_prints_what_it_says(tmp_path, program):
         [sys.executable, "-W", "error", program], cwd=tmp_path, capture_output=True, text=True, timeout=110
     )
     assert run.stdout == expected, run.stderr
-    assert run.stderr == ""
+    # Whoever looks for a service that had this port before may knock.
+    told = [line for line in run.stderr.splitlines() if "Invalid HTTP request received" not in line]
+    assert told == []
 
 
 def test_the_page_has_programs():

@@ -42,6 +42,8 @@ _ASKED = (
     "{name} has not been called yet: a person has to approve it, and has been asked in the channel. When they do, it is called "
     "and you are told; don't call it again for that."
 )
+_GONE = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
+"""Nobody is there; or nobody any more, where a server that ends lets a call fall that has just come."""
 _BUSY = grpc.StatusCode.RESOURCE_EXHAUSTED
 """No call was made; there were too many others."""
 _CLEAR_TO_THE_MODEL = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.PERMISSION_DENIED}
@@ -241,7 +243,7 @@ class ToolCaller:
                     request, timeout=turn.seconds_left(), metadata=self._peer.metadata()
                 )
             except grpc.aio.AioRpcError as error:
-                again = error.code() is _BUSY or (repeatable and error.code() is grpc.StatusCode.UNAVAILABLE)
+                again = error.code() is _BUSY or (repeatable and error.code() in _GONE)
                 if not again or clock() + pause > give_up:
                     raise
                 reason = error.details()
