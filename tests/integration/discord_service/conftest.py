@@ -152,20 +152,30 @@ class HttpOrchestrator(Service):
 
 
 @pytest.fixture
-async def orchestrator() -> AsyncIterator[PublishOrchestrator]:
-    """A running orchestrator that takes a Publish stream."""
-    servicer = PublishOrchestrator()
-    await servicer.start()
-    yield servicer
-    await servicer.stop()
+async def adapters() -> list[Adapter]:
+    """The adapters of a test. They end before their orchestrator, which has to take their claims back."""
+    return []
 
 
 @pytest.fixture
-async def ledger() -> AsyncIterator[PublishOrchestrator]:
+async def orchestrator(adapters: list[Adapter]) -> AsyncIterator[PublishOrchestrator]:
+    """A running orchestrator that takes a Publish stream."""
+    async with _serving(PublishOrchestrator(), adapters) as servicer:
+        yield servicer
+
+
+@pytest.fixture
+async def ledger(adapters: list[Adapter]) -> AsyncIterator[PublishOrchestrator]:
     """A running orchestrator that grants claims and keeps cursors."""
-    servicer = PublishOrchestrator(Coordination())
+    async with _serving(PublishOrchestrator(Coordination()), adapters) as servicer:
+        yield servicer
+
+
+@contextlib.asynccontextmanager
+async def _serving(servicer: PublishOrchestrator, adapters: list[Adapter]) -> AsyncIterator[PublishOrchestrator]:
     await servicer.start()
     yield servicer
+    await asyncio.gather(*(adapter.stop() for adapter in adapters))
     await servicer.stop()
 
 
@@ -309,9 +319,8 @@ async def discord() -> AsyncIterator[Discord]:
 
 
 @pytest.fixture
-async def run_adapter(discord: Discord) -> AsyncIterator[Callable[..., Adapter]]:
+async def run_adapter(discord: Discord, adapters: list[Adapter]) -> AsyncIterator[Callable[..., Adapter]]:
     """Starts discord-service here; called with the orchestrator's URL and variables to change."""
-    adapters: list[Adapter] = []
 
     def start(orchestrator_url: str, **changes: str) -> Adapter:
         adapters.append(Adapter(discord.variables(orchestrator_url, **changes)))
